@@ -23,7 +23,7 @@ export interface LoaderOptions {
   /** A new order every epoch. Default: false, the order of the set. */
   shuffle?: boolean | undefined;
   /**
-   * Of an iterable set, with `shuffle`: size of the buffer from which the next item is drawn. Items of the sets of this
+   * For an iterable set with `shuffle`: size of the buffer from which the next item is drawn. Items of the sets of this
    * package are undecoded images. Default: 1000.
    */
   shuffleBuffer?: number | undefined;

@@ -39,7 +39,7 @@ export interface FoundPictures {
   folder: string;
   /** Names in label order. */
   classes: readonly string[];
-  /** Of a folder by class, then by path; of a manifest in its order. */
+  /** For a folder, sorted by class, then by path; for a manifest, in its order. */
   files: PictureFile[];
   leftOut: LeftOut[];
 }

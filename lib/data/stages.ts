@@ -12,9 +12,9 @@ export type Stage = { planned: ComposedTransform } | { bytes: ByteStep };
 
 /** A transform in stages. */
 export interface Stages {
-  /** Those whose result are bytes. */
+  /** The steps whose results are bytes. */
   stages: readonly Stage[];
-  /** What is left: a transform that the add-on executes, or only a scaling to [0, 1]. */
+  /** The remaining steps: a transform that the add-on executes, or only a scaling to [0, 1]. */
   last: Transform | undefined;
   /** Images made of each image. */
   crops: number;

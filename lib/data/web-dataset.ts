@@ -21,7 +21,7 @@ import { checkUnreadable, skipper, type UnreadableOptions } from './unreadable.j
 
 /** Options of {@link webDataset}. */
 export interface WebDatasetOptions extends DecodeOptions, UnreadableOptions {
-  /** Extensions of the image, of which the first that a sample has is used. Default: those of all image formats, such as `jpg` and `png`. */
+  /** Extensions of the image; the first one that a sample has is used. Default: those of all image formats, such as `jpg` and `png`. */
   image?: string | readonly string[] | undefined;
   /**
    * Extension of the label, a text: an integer, or one of `classes`. Or a function that gets the files of a sample by extension and its

@@ -18,7 +18,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
   EISDIR: 'it is a folder',
-  // Of mkdir.
+  // The code of mkdir.
   EEXIST: 'a file is in the place of a folder',
   ENOTDIR: 'a file is in the place of a folder',
   ENAMETOOLONG: 'the name is too long',

@@ -89,7 +89,7 @@ function nodeFinding(version: string, target: string): Finding {
   return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, fix };
 }
 
-/** The C library is of Linux alone: other systems have one. A libtorch of the user may work with another one. */
+/** Only Linux has several C libraries. A libtorch of the user may work with another one. */
 function platformFindings({ target = TARGET, ...options }: DoctorOptions, works: boolean): Finding[] {
   const libc = 'libc' in options ? options.libc : detectLibc();
   const obstacle = works ? undefined : obstacleOf({ target, libc });

@@ -1,5 +1,5 @@
 /**
- * The C library of a Linux system. libtorch is published for glibc alone, from the release on that its wheels name.
+ * The C library of a Linux system. libtorch is published only for glibc, from the release that its wheels name.
  * @module
  */
 import { familySync, GLIBC, versionSync } from 'detect-libc';

@@ -178,7 +178,7 @@ export function alexnetDy(options: AlexNetDyOptions = {}): AlexNet {
 
 /**
  * AlexNet with 309 instead of 192 channels in the middle: 8,323,241 parameters and 1,844 batch-norm statistics for 10 classes, as many as
- * {@link alexnetDy} has. It shows whether more parameters alone explain a difference.
+ * {@link alexnetDy} has. It shows whether the number of parameters explains a difference.
  */
 export function alexnetWide(options: AlexNetOptions = {}): AlexNet {
   return new AlexNet({ middleChannels: WIDE, ...dropUndefined(options) }, null);

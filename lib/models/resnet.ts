@@ -41,7 +41,7 @@ export const RESNET_KEYS = optionKeys(
   'replaceStrideWithDilation',
 );
 
-/** What a residual block is made of. */
+/** The parts of a residual block. */
 interface BlockPlan {
   inChannels: number;
   /** Channels of the 3x3 convolutions, before `widthPerGroup` and `groups`. */

@@ -9,7 +9,7 @@ import { NativeError } from '../errors.js';
 /** The garbage collector of V8, without a command-line flag and without a global `gc`; under Bun, that of JavaScriptCore. */
 export function collector(): (young: boolean) => void {
   const { Bun: bun } = globalThis as { Bun?: { gc(synchronous: boolean): void } };
-  // It cannot be asked for young objects alone.
+  // It cannot collect only young objects.
   if (bun !== undefined) return () => bun.gc(true);
   type Collect = (options: { type: 'minor' | 'major' }) => void;
   let gc: Collect | undefined;

@@ -62,7 +62,7 @@ export interface StoredGraph {
 
 /** The steps that run. */
 export interface Listing extends StoredGraph {
-  /** Of each step, whether it depends on parameters alone, so that it runs once. */
+  /** For each step, whether it depends only on parameters and therefore runs once. */
   readonly once: readonly boolean[];
   /** Whether the rows of a batch are computed separately. */
   readonly independentRows: boolean;
@@ -81,11 +81,11 @@ export interface CompileTable<T extends Handle> {
   compileRecording(batches: readonly number[], bfloat16: boolean, optimize: boolean): number;
   loadCompiled(description: StoredGraph, tensors: readonly T[], bfloat16: boolean, optimize: boolean): number;
   compiledSource(program: number): StoredGraph;
-  /** Of every step of the source, what `locate` returned; '' for programs of files. */
+  /** For every step of the source, the result of `locate`; '' for programs of files. */
   compiledPlaces(program: number): string[];
   compiledListing(program: number): Listing;
   compiledState(program: number): [names: string[], tensors: T[]];
-  /** Of a program in float32, the layers that can compute in int8; `range`: slot of the value whose range the input has. */
+  /** For a program in float32, the layers that can compute in int8; `range`: slot of the value whose range the input has. */
   quantizableLayers(
     program: number,
   ): [result: number, range: number, path: string, first: boolean, last: boolean][];

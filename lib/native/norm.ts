@@ -4,7 +4,7 @@
  */
 import type { Handle, Optional, Sizes } from './types.js';
 
-/** What may follow a batch norm in the same operation. */
+/** What can follow a batch norm in the same operation. */
 export type NormActivation = 'none' | 'relu' | 'relu6' | 'hardswish' | 'hardsigmoid' | 'silu';
 
 /** Normalization, distances. */

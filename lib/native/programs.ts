@@ -75,7 +75,7 @@ export interface ProgramsTable<T extends Handle> {
     tensors: readonly T[],
     metadata: string,
   ): Promise<number>;
-  /** Of a program of the two loaders: what its file says about it. */
+  /** For a program of the two loaders: the description in its file. */
   describeProgram(program: number): ProgramValue<T>;
   /** Parameters and buffers by name. */
   programState(program: number): ProgramValue<T>;

@@ -47,13 +47,13 @@ const OD_CONV2D_KEYS = optionKeys(
 
 /** The four attentions of {@link ODConv2d}. Null: all are 1. */
 export interface ODAttentions {
-  /** Of the kernels, softmax: [B, K]. */
+  /** Attention over the kernels, softmax: [B, K]. */
   kernel: Tensor;
-  /** Of the input channels, sigmoid: [B, I, 1, 1]. */
+  /** Attention over the input channels, sigmoid: [B, I, 1, 1]. */
   channel: Tensor;
-  /** Of the output channels ("filters"), sigmoid: [B, O, 1, 1]; null for depthwise layers, whose filters are the channels. */
+  /** Attention over the output channels ("filters"), sigmoid: [B, O, 1, 1]; null for depthwise layers, whose filters are the channels. */
   filter: Tensor | null;
-  /** Of the places in the kernel, sigmoid: [B, kh * kw, 1, 1]; null for 1x1 kernels. */
+  /** Attention over the positions in the kernel, sigmoid: [B, kh * kw, 1, 1]; null for 1x1 kernels. */
   spatial: Tensor | null;
 }
 
@@ -70,19 +70,19 @@ interface AttentionSizes {
 
 /** Average pool, 1x1 convolution, batch norm, ReLU, and a 1x1 convolution for each attention. */
 export class ODAttention extends Module<[Tensor], ODAttentions> {
-  /** From the mean channels to the hidden layer, without bias. */
+  /** Maps the mean of each channel to the hidden layer, without bias. */
   readonly fc: Conv2d;
-  /** Of the hidden layer, over the samples. */
+  /** Batch norm of the hidden layer. */
   readonly bn: BatchNorm2d;
-  /** Of the hidden layer. */
+  /** Activation of the hidden layer. */
   readonly relu = new ReLU();
-  /** To the logits of the input channels. */
+  /** Maps the hidden layer to the logits of the input channels. */
   readonly channelFc: Conv2d;
-  /** To the logits of the output channels, or null. */
+  /** Maps the hidden layer to the logits of the output channels, or null. */
   readonly filterFc: Conv2d | null;
-  /** To the logits of the places, or null. */
+  /** Maps the hidden layer to the logits of the positions in the kernel, or null. */
   readonly spatialFc: Conv2d | null;
-  /** To the logits of the kernels, or null. */
+  /** Maps the hidden layer to the logits of the kernels, or null. */
   readonly kernelFc: Conv2d | null;
   /** float32 []. */
   readonly temperature!: Tensor;

@@ -31,7 +31,7 @@ const RNN_CELL_KEYS = optionKeys(...CELL_KEYS, 'nonlinearity');
 /** A state as an argument: lists are only read. */
 type Given<State> = State extends readonly unknown[] ? Readonly<State> : State;
 
-/** What the kinds differ in. */
+/** The differences between the kinds. */
 interface Kind<State> {
   /** Rows of the weights in units of hiddenSize. */
   readonly gates: number;

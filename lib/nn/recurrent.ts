@@ -79,7 +79,7 @@ function checkSettings(options: Omit<RecurrentOptions, 'device' | 'dtype'>): Set
 /** A state as an argument: lists are only read. */
 type Given<State> = State extends readonly unknown[] ? Readonly<State> : State;
 
-/** What the kinds differ in. */
+/** The differences between the kinds. */
 interface Kind<State> {
   /** Rows of the weights in units of hiddenSize. */
   readonly gates: number;

@@ -68,21 +68,21 @@ const ACTIVATIONS = { relu, gelu };
  * const y = layer.forward(randn([2, 10, 64])); // [2, 10, 64]
  */
 export class TransformerEncoderLayer extends Module<[Tensor, EncoderLayerForwardOptions?], Tensor> {
-  /** Attention of every place to all places. */
+  /** Attention of each position to all positions. */
   readonly selfAttn: MultiheadAttention;
-  /** To the hidden units. */
+  /** Maps the input to the hidden units. */
   readonly linear1: Linear;
-  /** Of the hidden units. */
+  /** Dropout of the hidden units. */
   readonly dropout: Dropout;
-  /** From the hidden units. */
+  /** Maps the hidden units to the output. */
   readonly linear2: Linear;
-  /** Of the attention. */
+  /** Normalization of the attention block. */
   readonly norm1: LayerNorm;
-  /** Of the linear layers. */
+  /** Normalization of the linear layers. */
   readonly norm2: LayerNorm;
-  /** Of the result of the attention. */
+  /** Dropout of the result of the attention. */
   readonly dropout1: Dropout;
-  /** Of the result of the linear layers. */
+  /** Dropout of the result of the linear layers. */
   readonly dropout2: Dropout;
   /** The options of the constructor, with their defaults. */
   readonly options: Readonly<RequiredOptions<Omit<TransformerEncoderLayerOptions, 'device' | 'dtype'>>>;

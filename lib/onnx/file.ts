@@ -29,7 +29,7 @@ const ALIGNMENT = 4096;
 export interface WrittenFiles {
   /** The model, and the weights if they are in a separate file. */
   files: string[];
-  /** Of all files. */
+  /** Size of all files. */
   bytes: number;
 }
 

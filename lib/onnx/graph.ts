@@ -13,7 +13,7 @@ import { type Attribute, DATA_TYPES, type Initializer, type Node } from './messa
 /** The name of a tensor in the graph. */
 export type Value = string;
 
-/** What the user asked for. */
+/** The options of the user. */
 export interface GraphSettings {
   readonly opset: number;
   readonly precision: 'float32' | 'float16';

@@ -13,7 +13,7 @@ import { translationOf } from './operations/index.js';
 import { VIEWS } from './operations/shape.js';
 import { Step, type Surroundings } from './step.js';
 
-/** What the user says of inputs and outputs. */
+/** The user's options for inputs and outputs. */
 export interface Ends {
   /** Names; undefined for the default ones. */
   readonly inputs: readonly string[] | undefined;
@@ -55,7 +55,7 @@ class Translator implements Surroundings {
   readonly #graph: Graph;
   readonly #source: Source;
   readonly #values = new Map<number, Value>();
-  /** Of every slot, the last step that reads it; Infinity for outputs. */
+  /** For every slot, the last step that reads it; Infinity for outputs. */
   readonly #lastUse = new Map<number, number>();
   /** Slots that may share memory with a slot that is changed in place. */
   readonly #shared = new Map<number, Set<number>>();

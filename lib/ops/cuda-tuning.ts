@@ -62,9 +62,9 @@ export interface CudaTuningProblem {
 
 /** A measured problem. */
 export interface CudaTuningRow {
-  /** Of images and weights. float32 was measured with TF32 as libtorch allows it. */
+  /** Dtype of images and weights. float32 was measured with TF32 as libtorch allows it. */
   dtype: 'float32' | 'bfloat16' | 'float16';
-  /** What was measured. */
+  /** The measured problem. */
   problem: CudaTuningProblem;
   /** The algorithm that `'auto'` chose without a table; for reports. */
   auto?: string | undefined;

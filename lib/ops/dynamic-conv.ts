@@ -127,7 +127,7 @@ dynamicConv2d.choice = (
 /**
  * Sets measured tables for GPUs in the whole process, in place of those of the package and of `DYCONV_CUDA_TUNING`. A GPU uses the first
  * table with its name, otherwise the first with its compute capability; `'auto'` then chooses the fastest algorithm of the nearest
- * measured problem. An empty array: the rules alone decide. Can be set without a GPU.
+ * measured problem. With an empty array, only the rules decide. Can be set without a GPU.
  * @param tables - As `gpu-check` writes them, parsed: docs/cuda.md has the format.
  * @throws ArgumentError naming the field that is missing or does not fit.
  * @example dynamicConv2d.setCudaTuning([JSON.parse(readFileSync('cuda-tuning.json', 'utf8'))]);

@@ -49,7 +49,7 @@ const LBFGS_DEFAULTS: LBFGSOptions = {
   lineSearchFn: null,
 };
 
-/** What is kept between iterations and steps. */
+/** The state between iterations and steps. */
 interface Memory {
   iterations: number;
   t: number;

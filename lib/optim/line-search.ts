@@ -26,7 +26,7 @@ function cubicMinimum(a: Trial, b: Trial, low = Math.min(a.t, b.t), high = Math.
   return Math.min(Math.max(at, low), high);
 }
 
-/** What a search is given. */
+/** The arguments of a search. */
 export interface Search {
   /** Where the search begins: t is 0. */
   start: Trial;

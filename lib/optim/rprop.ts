@@ -26,7 +26,7 @@ export interface RpropOptions {
 const RPROP_DEFAULTS: RpropOptions = { lr: 1e-2, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false };
 
 /**
- * Resilient backpropagation: a step size for each element, changed by the signs of its gradients alone. For gradients of
+ * Resilient backpropagation: a step size for each element, changed only by the signs of its gradients. For gradients of
  * the whole data set, not of batches.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.Rprop.html
  */

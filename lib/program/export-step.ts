@@ -8,7 +8,7 @@ import type { DType } from '../tensor/dtype.js';
 import { describePlace, type Place } from './source.js';
 import { numberOf, slotOf } from './stored-value.js';
 
-/** What steps are translated to. */
+/** The target of a translation. */
 export abstract class ExportTarget {
   /** The name of the format, such as `ONNX`. */
   abstract readonly format: string;

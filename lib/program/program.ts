@@ -151,7 +151,7 @@ export class Program<Out = Tensor> extends Runnable<Out> {
 
   /**
    * A handle by which another thread of this process can use the program without a copy: post it in a message, and call
-   * {@link Program.fromHandle} there. This program must not be disposed before. It is freed by `dispose()` alone from now on, not when its
+   * {@link Program.fromHandle} there. This program must not be disposed before. From now on it is freed only by `dispose()`, not when its
    * object is garbage: a handle that is on its way to another thread stays valid.
    * @example worker.postMessage({ program: program.share() });
    */

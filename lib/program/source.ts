@@ -13,7 +13,7 @@ import { isBatched, slotOf, slotsIn } from './stored-value.js';
 /** A program to export. */
 export interface Source {
   readonly graph: StoredGraph;
-  /** Of every step, the layer it belongs to; empty where it is not known. */
+  /** For every step, its layer; empty if it is not known. */
   readonly layers: readonly string[];
   /** The tensors that are the same in every run, by slot. */
   readonly constants: ReadonlyMap<number, Tensor>;

@@ -10,7 +10,7 @@ import { plainMode } from '../tensor/context.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 
 const FORMAT = 'dyconv.program';
-/** Of the description. Files of a later one are refused. */
+/** Version of the description. Files of a later version are rejected. */
 const VERSION = 1;
 
 /** How a program was compiled. */
@@ -103,7 +103,7 @@ export async function openProgram(
   }
 }
 
-/** What the add-on refuses is a fault of the file: it checks every field of a description. */
+/** The add-on checks every field of a description; what it rejects is a fault of the file. */
 function build(
   path: string,
   graph: StoredGraph,

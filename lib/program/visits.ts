@@ -6,7 +6,7 @@
 /** Runs a forward of a module. */
 export type Visit = <Out>(module: object, forward: () => Out) => Out;
 
-/** What every forward of a module goes through; undefined when nobody asks, which is the only cost then. */
+/** Called by every forward of a module; undefined without a recording, so that only this check costs time. */
 export let visit: Visit | undefined;
 
 /** Calls `body` while `around` runs every forward of a module. */

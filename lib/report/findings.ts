@@ -1,5 +1,5 @@
 /**
- * What a comparison comes to, in sentences: which model is better, by how much, and whether dynamic convolution is the reason.
+ * The result of a comparison in sentences: which model is better, by how much, and whether dynamic convolution is the reason.
  * @module
  */
 import { formatCount } from '../text.js';

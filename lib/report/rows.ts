@@ -41,7 +41,7 @@ export interface ComparisonRow {
   /** Parameters and batch-norm statistics, counted as in the article. */
   parameters: number;
   /**
-   * Of the best weights on the test images, 0 to 1, if other images chose them (`--val-split`). Without such a split the test
+   * Accuracy of the best weights on the test images, 0 to 1, if other images selected them (`--val-split`). Without such a split the test
    * images are those of the validation, and this is null.
    */
   testAccuracy: MeanInterval | null;
@@ -67,7 +67,7 @@ export interface ComparisonRow {
 export interface AttentionChange {
   /** Name of the layer. */
   layer: string;
-  /** In the first epoch, 0 (one expert alone) to 1 (equal shares). */
+  /** In the first epoch, 0 (only one expert) to 1 (equal shares). */
   first: number;
   /** In the last epoch. */
   last: number;

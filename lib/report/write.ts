@@ -38,7 +38,7 @@ export interface WritePredictionsOptions {
   /** Images to show at most; default 18, as in the article. */
   count?: number | undefined;
   /**
-   * Which images: `'spread'` evenly over all predictions (the default), or the `'mistakes'` alone, those with the highest probability
+   * Which images: `'spread'` evenly over all predictions (the default), or only the `'mistakes'`, those with the highest probability
    * first.
    */
   show?: 'spread' | 'mistakes' | undefined;

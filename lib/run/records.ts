@@ -111,11 +111,11 @@ export interface ParameterCounts {
 
 /** Digests of the names and classes of the images of a run. */
 export interface ImageDigests {
-  /** Of the training images, with those that are held out for validation. */
+  /** Digest of the training images, including those held out for validation. */
   train: string;
-  /** Of the test images. */
+  /** Digest of the test images. */
   test: string;
-  /** Of the validation images, if the data set has its own. */
+  /** Digest of the validation images, if the data set has its own. */
   val?: string | undefined;
 }
 

@@ -23,7 +23,7 @@ import { WorkerDied } from './worker-engine.js';
 
 /** What the networks of a pool need of it. */
 export interface NetworksOptions {
-  /** Of the first network; later ones are of the same kind. */
+  /** That of the first network; later ones are of the same kind. */
   kind: PoolSource['kind'];
   settings: EngineSettings;
   metrics: PoolMetrics;

@@ -71,7 +71,7 @@ async function runBatch(fn: (input: never) => unknown, packed: unknown): Promise
   try {
     const output = await callBatchFunction(fn, input, undefined);
     try {
-      // Of several results, one that cannot be passed is an error for its request alone.
+      // Of several results, one that cannot be passed is an error only for its request.
       return Array.isArray(output) ? output.map(packResult) : packOutput(output);
     } finally {
       disposeAll(output);

@@ -50,7 +50,7 @@ export class Pool<I = unknown, O = unknown> {
   readonly #preparations = new Preparations();
   readonly #batches: Batches;
   readonly #networks: Networks;
-  /** Of later networks too. */
+  /** Also used for later networks. */
   readonly #warmup: unknown;
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -103,7 +103,7 @@ export class Pool<I = unknown, O = unknown> {
    * @returns The rows of the result that belong to the input, which the caller must dispose.
    * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the
    * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the network throws
-   * for this input: of a batch of several requests that fails, each is repeated alone.
+   * for this input: if a batch of several requests fails, each request is repeated separately.
    */
   run(input: I | (() => I | Promise<I>), options: RequestOptions = {}): Promise<O> {
     // An async function would make two more promises for each request; each promise runs the hooks of AsyncLocalStorage.
@@ -140,7 +140,7 @@ export class Pool<I = unknown, O = unknown> {
     return this.#metrics.text;
   }
 
-  /** The registry of prom-client with the metrics: the option `registry`, or that of this pool alone. */
+  /** The registry of prom-client with the metrics: the option `registry`, or a separate one of this pool. */
   get registry(): Registry {
     return this.#metrics.registry as Registry;
   }

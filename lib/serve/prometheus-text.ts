@@ -7,7 +7,7 @@
 /** Values of labels by name. */
 export type Labels = Readonly<Record<string, string | number>>;
 
-/** What prom-client 15 stores for one combination of labels; for histograms, the count of each bucket alone. */
+/** What prom-client 15 stores for one combination of labels; for histograms, only the count of each bucket. */
 export type Stored =
   | { labels: Labels; value: number }
   | { labels: Labels; bucketValues: Record<string, number>; sum: number; count: number };

@@ -60,7 +60,7 @@ export function packError(error: unknown): PackedError {
   };
 }
 
-/** The classes of errors by name, as far as their constructors take a message alone. */
+/** The classes of errors by name, if their constructors take only a message. */
 const CLASSES = new Map<string, new (message: string) => Error>(
   [
     ...[errors.ArgumentError, errors.ShapeError, errors.DTypeError, errors.DeviceError, errors.DisposedError],

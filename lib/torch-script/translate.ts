@@ -11,7 +11,7 @@ import { LISTS, translationOf } from './operations/index.js';
 import { type Code, floatLiteral, isName, quoted, Script } from './script.js';
 import { Step, type Surroundings } from './step.js';
 
-/** What the user asked for. */
+/** The options of the user. */
 export interface ScriptSettings {
   /** Names of the arguments; undefined for the default ones. */
   readonly inputNames: readonly string[] | undefined;

@@ -75,7 +75,7 @@ export interface EvaluateOptions {
   /**
    * Processes that evaluate parts of a set together. Each passes a loader of its own part (options `rank`, `worldSize` and
    * `dropRemainder: false` of `data.loader`) and gets the result over all images; only `predictions` are those of its own part.
-   * Custom metrics need the method `gather` of {@link Metric}. Default: this process alone.
+   * Custom metrics need the method `gather` of {@link Metric}. Default: only this process.
    */
   group?: ProcessGroup | undefined;
   /** Stops after the current batch; the result then covers the images so far. */

@@ -112,7 +112,7 @@ export interface TrainerOptions {
   /**
    * The processes that train together: each passes its part of each batch (`rank` and `worldSize` of the loader) and of the validation set (also
    * `dropRemainder: false`), all take the same steps, and all stop if one does. Losses of steps are those of this process, metrics of epochs those over the
-   * images of all. Not with `capture`. The trainer makes a {@link distributed.DistributedDataParallel} of `model`. Default: this process alone.
+   * images of all. Not with `capture`. The trainer makes a {@link distributed.DistributedDataParallel} of `model`. Default: only this process.
    */
   group?: ProcessGroup | undefined;
 }

@@ -52,7 +52,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   #best: BestEpoch | null = null;
   #running = false;
   #stopRequested = false;
-  /** Those of the options, and the writer of the run directory. */
+  /** The callbacks of the options, and the writer of the run directory. */
   #callbacks: readonly Callback[];
   #warnedOfLeftover = false;
   #mark = 0;
@@ -209,7 +209,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     return this.#stopRequested || (this.#options.signal?.aborted ?? false);
   }
 
-  /** Whether to stop: in a training of several processes, all of them, if one is to. */
+  /** Whether to stop: if one of several processes stops, all do. */
   async #stopping(): Promise<boolean> {
     return this.#parallel ? this.#parallel.any(this.#aborted) : this.#aborted;
   }

@@ -19,7 +19,7 @@ export interface GraphNode extends FileNode {
   readonly inputs: string[];
 }
 
-/** What is run. */
+/** The graph that is run. */
 export interface LoadedGraph {
   readonly nodes: readonly GraphNode[];
   /** Initializers that the nodes or outputs need, by name. */

@@ -14,7 +14,7 @@ import type { Plan } from './plan.js';
 import type { StateTensor } from './state.js';
 import { Value } from './value.js';
 
-/** What is known of a file. */
+/** The information about a file. */
 export interface Description {
   readonly file: string;
   readonly opset: number;

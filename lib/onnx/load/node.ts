@@ -21,7 +21,7 @@ export type Operator = (node: NodeSpec) => Run;
 /** Operators by their names. */
 export type Operators = Readonly<Record<string, Operator>>;
 
-/** Computes a node from numbers alone; undefined leaves it to tensors. */
+/** Computes a node from numbers without tensors; undefined if tensors are needed. */
 export type HostRun = (inputs: readonly (Host | undefined)[]) => Host | undefined;
 
 /** A problem of one node. */

@@ -24,7 +24,7 @@ interface PlanStep {
   readonly last: readonly number[];
 }
 
-/** What a plan runs with. */
+/** The settings of a run of a plan. */
 export interface Setting {
   readonly device: Device;
   readonly training: boolean;
@@ -109,7 +109,7 @@ export class Plan {
       values[slot] = value;
       if (value.held !== undefined) kept.add(value.held);
     }
-    /** Of tensors made here, the number of values. */
+    /** For tensors created here, the number of values. */
     const counts = new Map<Tensor, number>();
     for (const step of this.#steps) {
       const results = runStep(step, values, setting);

@@ -143,7 +143,7 @@ export function stateOf(
   return state;
 }
 
-/** What no node may train: masks, numbers that the exporter adds, the neutral scales of norms without weights. */
+/** Values that no node may train: masks, numbers that the exporter adds, the neutral scales of norms without weights. */
 function isConstant(name: string, tensor: Tensor, uses: readonly Use[], producer: string): boolean {
   if (producer === 'dyconv' && DYCONV.test(name)) return true;
   if (!hasNumbersOnly(tensor)) return true;
@@ -151,7 +151,7 @@ function isConstant(name: string, tensor: Tensor, uses: readonly Use[], producer
   return norms && uses.length > 0 && MADE.test(name) && isUniform(tensor);
 }
 
-/** Of every initializer, the uses under all of its names. */
+/** For every initializer, its uses under all of its names. */
 function usesOf(graph: LoadedGraph): Map<string, Use[]> {
   const uses = new Map<string, Use[]>();
   for (const [node, { operator, inputs }] of graph.nodes.entries())

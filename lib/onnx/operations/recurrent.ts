@@ -11,7 +11,7 @@ import { split, squeeze, transpose } from '../shapes.js';
 import type { Step, Translations } from '../step.js';
 import { gatesOf, nonlinearity } from './activation.js';
 
-/** What the kinds differ in. */
+/** The differences between the kinds. */
 interface Kind {
   readonly operator: 'LSTM' | 'GRU' | 'RNN';
   /** For every gate of ONNX, its place in libtorch. LSTM: i o f c of i f g o; GRU: z r h of r z n. */

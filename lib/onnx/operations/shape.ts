@@ -49,7 +49,7 @@ function exchange(step: Step): Value {
   );
 }
 
-/** Of the given dimensions, or all, those of size 1. */
+/** Among the given dimensions, or all, those of size 1. */
 function squeezed(step: Step): Value {
   const sizes = step.sizes(0);
   const axes = step.axes(1, sizes.length) ?? sizes.map((_, i) => i);

@@ -14,7 +14,7 @@ import {
   type Result,
 } from '../node.js';
 
-/** What the kinds differ in. */
+/** The differences between the kinds. */
 interface Kind {
   /** For every gate of libtorch, its place in ONNX. LSTM: i f g o of i o f c; GRU: r z n of z r h. */
   readonly gates: readonly number[];
@@ -65,7 +65,7 @@ function weightsOf(call: Call, kind: Kind, directions: number): Tensor[] {
   }).flat();
 }
 
-/** Sequences of the whole length alone. */
+/** Only sequences of full length. */
 function checkLengths(call: Call, length: number): void {
   if (call.has(4) && call.numbers(4).some((given) => given !== length))
     throw new NodeProblem('has sequences of different lengths');

@@ -53,7 +53,7 @@ const place =
     };
   };
 
-/** Of equal elements the first ones count, as by a stable sort. */
+/** Among equal elements the first ones are chosen, as by a stable sort. */
 function topk(node: NodeSpec) {
   const [axis, largest] = [node.int('axis', -1), node.flag('largest', true)];
   return (call: Call): Result => {
