@@ -6,38 +6,43 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
 import { build } from 'vite';
 import { exportRandom, exportRun } from './src/export.js';
-
-const USAGE = `usage: node build.js [--run <folder>] [--checkpoint <name>] [--out <folder>]
-
-  --run         run directory of a training; without it, AlexNet-DY with random weights
-  --checkpoint  best, last, epoch-<number> or a file of weights; default: best
-  --out         folder of the page; default: build/site beside this file`;
 
 /** @param {string} path */
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The command line. An unknown option is an error with the one that was probably meant. */
+function parseOptions() {
+  const program = new Command('node build.js')
+    .description('Builds the page and its model: a folder for any static web server.')
+    .addOption(
+      new Option('--run <folder>', 'run directory of a training (default: AlexNet-DY with random weights)'),
+    )
+    .addOption(
+      new Option('--checkpoint <name>', 'best, last, epoch-<number> or a file of weights (default: best)'),
+    )
+    .addOption(
+      new Option('--out <folder>', 'folder of the page').default(
+        here('build/site'),
+        'build/site beside this file',
+      ),
+    )
+    .parse();
+  /** @type {{ run?: string, checkpoint?: string, out: string }} */
+  const options = program.opts();
+  if (options.checkpoint !== undefined && options.run === undefined)
+    program.error('error: --checkpoint needs --run, whose checkpoint it names');
+  return options;
+}
+
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      run: { type: 'string' },
-      checkpoint: { type: 'string' },
-      out: { type: 'string', default: here('build/site') },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(USAGE);
-    return;
-  }
-  const out = resolve(values.out);
+  const { run, checkpoint, ...options } = parseOptions();
+  const out = resolve(options.out);
   await mkdir(out, { recursive: true });
   const file = join(out, 'model.onnx');
-  const { bytes } = values.run
-    ? await exportRun(file, values.run, values.checkpoint)
-    : await exportRandom(file);
+  const { bytes } = await (run === undefined ? exportRandom(file) : exportRun(file, run, checkpoint));
   await buildPage(out);
   const megabytes = (bytes / 1e6).toFixed(1);
   console.log(`${relative('', out) || '.'}: the page and model.onnx (${megabytes} MB)`);

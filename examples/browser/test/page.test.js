@@ -193,7 +193,12 @@ describe('build.js', () => {
     });
     expect(await failure('--rum', 'x')).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^error: Unknown option '--rum'.*\n$/),
+      stderr: "error: unknown option '--rum'\n(Did you mean --run?)\n",
     });
+    expect(await failure('--checkpoint', 'last')).toEqual({
+      code: 1,
+      stderr: 'error: --checkpoint needs --run, whose checkpoint it names\n',
+    });
+    expect(await failure('page')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error: .+\n$/) });
   });
 });
