@@ -4,15 +4,15 @@
  */
 import { boolean, oneOf } from '../check/arguments.js';
 import { checkOptions, checkStrings, checkTexts, optionKeys } from '../check/index.js';
-import { invalidArgument } from '../errors.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { checkPath } from '../files/error.js';
 import { type CalibrationSource, checkCalibration } from '../program/calibrate.js';
 import { buildExport } from '../program/free-sizes.js';
 import { Program } from '../program/program.js';
-import { type Compilable, tensorsOf } from '../program/record.js';
+import { type Compilable, exampleOf } from '../program/record.js';
 import type { Source } from '../program/source.js';
 import { version } from '../runtime/settings.js';
-import type { DType } from '../tensor/dtype.js';
+import { type DType, isFloatingPoint } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { writeModel } from './file.js';
 import { withFreeSizes } from './free-sizes.js';
@@ -36,10 +36,12 @@ export interface ExportOnnxOptions {
    */
   dynamicSize?: boolean | undefined;
   /**
-   * Dtype of weights and computation. Inputs and outputs keep their dtype. With `'int8'`, convolutions and linear layers have int8
+   * Dtype of weights and computation of a network in float32; the network must not have other float types. Inputs and outputs keep
+   * their dtype. With `'float16'`, a weight or a number in arithmetic beyond 65504 is an error; limits, fills and comparisons have the
+   * nearest number. With `'int8'`, convolutions and linear layers have int8
    * weights with a scale for each output channel, and 8-bit inputs and outputs, in the QDQ form that onnxruntime replaces with int8
    * kernels. Everything else, such as the attention of dynamic convolutions and the mixing, stays float32. `'int8'` needs
-   * `calibration`. Default `'float32'`.
+   * `calibration`. Default: as the network is, usually float32.
    */
   precision?: 'float32' | 'float16' | 'int8' | undefined;
   /**
@@ -74,8 +76,8 @@ export interface ExportOnnxOptions {
   /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
   metadata?: Record<string, string> | undefined;
   /**
-   * Write the weights to `<file>.data` in the same folder. Default: only if the model would exceed 2 GB, the limit of the
-   * format.
+   * Write the weights to `<file>.data` in the same folder; tensors of less than 1 kB stay in the model. Default: only if the model
+   * would exceed 2 GB, the limit of the format.
    */
   externalData?: boolean | undefined;
 }
@@ -92,7 +94,7 @@ export interface OnnxValue {
 
 /** Result of {@link exportOnnx}. */
 export interface OnnxExport {
-  /** The model; with external data, also the file of the weights. */
+  /** The model; then the file of the weights, if there is one. */
   readonly files: readonly string[];
   /** Size of all files. */
   readonly bytes: number;
@@ -180,6 +182,19 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   };
 }
 
+/** @throws ArgumentError for an input or a weight of another float type than float32, which a precision does not apply to. */
+function checkFloat32({ graph, constants }: Source, precision: string): void {
+  const weights = [...constants.keys()].filter((slot) => graph.slots[slot]!.name !== '');
+  for (const slot of [...weights, ...graph.inputs]) {
+    const { dtype, name } = graph.slots[slot]!;
+    if (dtype === 'float32' || dtype === precision || !isFloatingPoint(dtype)) continue;
+    const what = graph.inputs.includes(slot) ? 'an input' : name;
+    throw new ArgumentError(
+      `Expected a network in float32 for precision '${precision}' but ${what} is ${dtype}: convert it by to({ dtype: 'float32' }), or leave precision out to keep its dtypes`,
+    );
+  }
+}
+
 function disposeAll(tensors: readonly Tensor[]): void {
   for (const tensor of tensors) tensor.dispose();
 }
@@ -208,11 +223,12 @@ export async function exportOnnx(
   options: ExportOnnxOptions = {},
 ): Promise<OnnxExport> {
   const settings = checkSettings(options);
+  const inputs = exampleOf(example, 'exportOnnx');
   checkPath(file, 'the path of a file', 'file');
-  const inputs = tensorsOf(example, 'example');
   const disposables: { dispose(): void }[] = [];
   try {
     const build = (source: Source): Translated => {
+      if (options.precision !== undefined) checkFloat32(source, options.precision);
       const built = translate(source, settings, settings.ends);
       disposables.push({ dispose: () => disposeAll(built.graph.owned) });
       return built;

@@ -35,7 +35,7 @@ export interface WrittenFiles {
 
 /**
  * Writes a model. An existing file remains until the new one is complete.
- * @param externalData - Put the weights into `<file>.data`. Undefined: only if the model would exceed 2 GB.
+ * @param externalData - Put the weights into `<file>.data`, which is not written if all are small. Undefined: only if the model would exceed 2 GB.
  * @throws CheckpointError if it cannot be written.
  */
 export async function writeModel(
@@ -63,6 +63,7 @@ export async function writeModel(
     offset += length;
   }
   const encoded = encodeModel(model, (one) => places.get(one)).pieces();
+  if (places.size === 0) return { files: [file], bytes: await writeElements(file, encoded) };
   // The model last: it refers to the weights.
   const written = (await writeElements(dataFile, pieces)) + (await writeElements(file, encoded));
   return { files: [file, dataFile], bytes: written };

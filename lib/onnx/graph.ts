@@ -2,9 +2,11 @@
  * An ONNX graph under construction: nodes in order, constants once each, names, and what the version of the operators allows.
  * @module
  */
+import { ArgumentError } from '../errors.js';
 import type { StoredSize } from '../native/compile.js';
 import { ExportTarget } from '../program/export-step.js';
 import { pathOf } from '../program/source.js';
+import { noGrad, tidy } from '../tensor/context.js';
 import { full, tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -54,6 +56,8 @@ export class Graph extends ExportTarget {
   readonly #constants = new Map<string, Value>();
   readonly #made = new Map<string, Value>();
   readonly #batch = new Map<string, Value>();
+  /** Initializers with elements beyond the precision: the largest magnitude. */
+  readonly #beyond = new Map<Value, number>();
   /** Input whose first dimension is the batch size. */
   #batched: Value | undefined;
 
@@ -111,8 +115,22 @@ export class Graph extends ExportTarget {
     const unique = this.unique(name);
     const dtype = this.typeOf(elements.dtype);
     const stored = dtype === elements.dtype ? elements : this.own(elements.detach().to({ dtype }));
+    if (dtype === 'float16' && stored !== elements) {
+      const largest = largestBeyond(elements.detach(), stored);
+      if (largest !== undefined) this.#beyond.set(unique, largest);
+    }
     this.initializers.set(unique, { name: unique, dtype, dims, elements: stored });
     return unique;
+  }
+
+  /** @throws ArgumentError for elements of the initializers that the precision cannot hold. */
+  checkRange(): void {
+    for (const [name, largest] of this.#beyond) {
+      if (!this.initializers.has(name)) continue;
+      throw new ArgumentError(
+        `Expected weights of at most ${HALF_MAX} in magnitude for precision 'float16' but ${name} has ${largest}`,
+      );
+    }
   }
 
   /** What `make` adds, once for each key. */
@@ -150,6 +168,14 @@ export class Graph extends ExportTarget {
   /** A constant without dimensions. */
   scalar(value: number, dtype: DType): Value {
     return this.constant([value], dtype, []);
+  }
+
+  /** A number for arithmetic. @throws ArgumentError for one that the precision cannot hold: the nearest one would give other results. */
+  term(value: number, dtype: DType): Value {
+    const isHalf = dtype !== 'float16' && this.typeOf(dtype) === 'float16';
+    if (isHalf && Number.isFinite(value) && Math.abs(value) > HALF_MAX)
+      this.fail(`has the number ${value}, beyond the ${HALF_MAX} that float16 holds`);
+    return this.scalar(value, dtype);
   }
 
   /** Integers, int64 [n]. */
@@ -235,9 +261,20 @@ export class Graph extends ExportTarget {
   }
 }
 
-/** The nearest number that float16 has and that is not 0 or infinite without need. */
+/** The nearest number that float16 has and that is not 0 or infinite without need: for limits, fills, masks and small additions. */
 function asHalf(value: number): number {
   if (!Number.isFinite(value) || value === 0) return value;
   const size = Math.min(HALF_MAX, Math.max(HALF_MIN, Math.abs(value)));
   return Math.sign(value) * size;
+}
+
+/** The largest magnitude of the finite elements if one of them is infinite in float16. */
+function largestBeyond(elements: Tensor, stored: Tensor): number | undefined {
+  return tidy(() =>
+    noGrad(() => {
+      const beyond = stored.isinf().logicalAnd(elements.isfinite());
+      if (!beyond.any().item()) return undefined;
+      return Number(elements.abs().mul(beyond).nanToNum({ nan: 0 }).max().item());
+    }),
+  );
 }

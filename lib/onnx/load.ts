@@ -3,7 +3,7 @@
  * @module
  */
 import type { FileHandle } from 'node:fs/promises';
-import { checkFunction, checkOptions, checkStrings, optionKeys } from '../check/index.js';
+import { checkFunction, checkOptions, checkStrings, optionKeys, probablyMeant } from '../check/index.js';
 import { ArgumentError, CheckpointError } from '../errors.js';
 import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';
@@ -25,8 +25,9 @@ export interface LoadOnnxOptions {
   /** Device of the weights. Default `'cpu'`. */
   device?: Device | undefined;
   /**
-   * Values of the graph that become the outputs, such as the input of the last layer, to replace that layer. Nodes that only
-   * other outputs need are left out. Default: the outputs of the file.
+   * Values of the graph that become the outputs, such as the input of the last layer, to replace that layer: names in
+   * `valueNames` of the file loaded without this option. Nodes that only other outputs need are left out. Default: the outputs
+   * of the file.
    */
   outputs?: readonly string[] | undefined;
   /**
@@ -61,6 +62,21 @@ async function bytesOf(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Names that a message lists. */
+const MAX_NAMES = 6;
+
+/** The values that were probably meant: a similar name, and those that contain it; otherwise the last ones. */
+function hintFor(name: string, known: readonly string[]): string {
+  const part = name.toLowerCase();
+  const meant = probablyMeant(name, known);
+  const containing = known.filter((one) => part !== '' && one.toLowerCase().includes(part));
+  const near = [...new Set([...(meant === undefined ? [] : [meant]), ...containing])];
+  const all = `valueNames of the loaded file has all ${known.length}`;
+  return near.length > 0
+    ? `. Did you mean ${near.slice(0, MAX_NAMES).join(', ')}? ${all}`
+    : `; the last ones are ${known.slice(-MAX_NAMES).join(', ')}; ${all}`;
+}
+
 /** The values that become outputs, with what the file says of them. */
 function outputsOf(model: FileModel, path: string, names: readonly string[] | undefined): OnnxValueInfo[] {
   if (names === undefined) {
@@ -75,7 +91,9 @@ function outputsOf(model: FileModel, path: string, names: readonly string[] | un
   return names.map((name) => {
     const known = model.outputs.find((one) => one.name === name);
     if (known === undefined && (name === '' || !made.has(name)))
-      throw new ArgumentError(`Expected names of values in ${path} for outputs but received ${name}`);
+      throw new ArgumentError(
+        `Expected names of values in ${path} for outputs but received ${name}${hintFor(name, model.valueNames)}`,
+      );
     return known ?? { name, dtype: null, shape: null };
   });
 }
@@ -153,8 +171,8 @@ function moduleOf<Out extends Tensor | Tensor[]>(
     );
     const run = { ...graph, nodes: graph.nodes.filter((_, i) => isRun[i]) };
     const kept = attributes.filter((_, i) => isRun[i]);
-    const { opset, producer, metadata, inputs } = model;
-    const description = { file: path, opset, producer, metadata, inputs, outputs };
+    const { opset, producer, metadata, inputs, valueNames } = model;
+    const description = { file: path, opset, producer, metadata, inputs, outputs, valueNames };
     return new OnnxModule<Out>(description, new Plan(run, opset, kept, path), state).eval();
   } catch (error) {
     for (const { tensor } of state.values()) tensor.dispose();
@@ -166,7 +184,7 @@ function moduleOf<Out extends Tensor | Tensor[]>(
  * Loads an ONNX file as a module that can be run and trained further: the inverse of {@link exportOnnx}. Files of PyTorch's two
  * exporters and of other tools are read too. The module is in evaluation mode. After `train()`, batch norm and dropout behave
  * like PyTorch's layers, independent of the mode in which the file was written. Weights may be in a second file in the same
- * folder.
+ * folder. Dtypes are those of the file: convert one in float16 by `to({ dtype: 'float32' })` before it is trained further.
  * @param path - The file, usually `.onnx`, with operators of opset 13 to 22.
  * @returns A module with the weights as parameters, under their names in the file. `Out` is `Tensor[]` for files with several
  * outputs.

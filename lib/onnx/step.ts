@@ -157,6 +157,12 @@ export class Step extends ExportStep {
     return this.graph.cast(this.valueOf(slot), this.infoOf(slot).dtype, dtype);
   }
 
+  /** The same for arithmetic. @see Graph.term */
+  term(i: number, dtype: DType): Value {
+    const slot = slotOf(this.argument(i));
+    return slot === undefined ? this.graph.term(this.number(i), dtype) : this.operand(i, dtype);
+  }
+
   /** The dtype in which libtorch computes with tensors and numbers: of the highest kind, numbers and scalars last. */
   promoted(...positions: number[]): DType {
     return promotedDType(

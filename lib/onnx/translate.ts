@@ -114,6 +114,7 @@ class Translator implements Surroundings {
     const named = leaves.map(({ slot }, i) => ({ slot, name: outputNames[i]! }));
     const outputs = [...named, ...attentions].map(({ slot, name }) => this.#output(slot, name));
     this.#graph.prune(outputs.map(({ name }) => name));
+    this.#graph.checkRange();
     return { graph: this.#graph, inputs, outputs, attentions: attentions.map(({ name }) => name) };
   }
 
@@ -233,6 +234,8 @@ function checkNames(
   usual: readonly string[],
 ): readonly string[] {
   if (given === undefined) return usual;
+  // An empty name stands for a value that is left out.
+  if (given.includes('')) throw new ArgumentError(`Expected names for ${option} but received an empty one`);
   if (given.length === usual.length) return given;
   throw new ArgumentError(
     `Expected ${usual.length} ${usual.length === 1 ? 'name' : 'names'} for ${option} but received ${given.length}`,

@@ -70,11 +70,23 @@ export function layersAt(known: readonly string[], paths: readonly string[]): Se
   return chosen;
 }
 
-/** The error of a network in which no layer is left. */
-export function noLayers(purpose: string, floatLayers: readonly string[] | undefined): ArgumentError {
-  const rest = floatLayers === undefined ? 'besides the first and the last one' : 'besides floatLayers';
+/**
+ * The error of a network in which no layer is left.
+ * @param count - The number of its layers.
+ */
+export function noLayers(
+  purpose: string,
+  count: number,
+  floatLayers: readonly string[] | undefined,
+): ArgumentError {
+  const [rest, hint] =
+    count === 0
+      ? ['', '']
+      : floatLayers === undefined
+        ? [' besides the first and the last one', ': floatLayers: [] quantizes these too']
+        : [' besides floatLayers', ''];
   return new ArgumentError(
-    `Expected a network with convolutions or linear layers in float32 ${rest} for ${purpose} but it has none`,
+    `Expected a network with convolutions or linear layers in float32${rest} for ${purpose} but it has none${hint}`,
   );
 }
 

@@ -67,7 +67,7 @@ function chooseLayers(program: number, floatLayers: readonly string[] | undefine
   const chosen = known
     .filter((_, i) => !isFloat.has(i))
     .map(([result, range, path]) => ({ result, range, path }));
-  if (chosen.length === 0) throw noLayers('int8', floatLayers);
+  if (chosen.length === 0) throw noLayers('int8', known.length, floatLayers);
   return chosen;
 }
 

@@ -73,6 +73,17 @@ export function tensorsOf(x: Tensor | readonly Tensor[], name: string): Tensor[]
   return inputs as Tensor[];
 }
 
+/**
+ * @internal The example of an export to a file.
+ * @param call - The function, for messages. A path in the place of the example is a call without one.
+ */
+export function exampleOf(example: Tensor | readonly Tensor[], call: string): Tensor[] {
+  if (typeof example !== 'string') return tensorsOf(example, 'example');
+  throw new ArgumentError(
+    `Expected a Tensor or an array of tensors for example but received ${describe(example)}: call ${call}(network, example, file), also for a program`,
+  );
+}
+
 /** The first `rows` rows, repeated if there are fewer. */
 function withRows(input: Tensor, rows: number): Tensor {
   const available = input.shape[0]!;

@@ -9,7 +9,7 @@ import { commitOrDiscard, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
 import { atTwoSizes, buildExport } from '../program/free-sizes.js';
 import { Program } from '../program/program.js';
-import { type Compilable, tensorsOf } from '../program/record.js';
+import { type Compilable, exampleOf } from '../program/record.js';
 import type { Source } from '../program/source.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import { isName } from './script.js';
@@ -121,8 +121,8 @@ export async function exportTorchScript(
   options: ExportTorchScriptOptions = {},
 ): Promise<TorchScriptExport> {
   const settings = checkSettings(options);
+  const inputs = exampleOf(example, 'exportTorchScript');
   checkPath(file, 'the path of a file', 'file');
-  const inputs = tensorsOf(example, 'example');
   const disposables: { dispose(): void }[] = [];
   try {
     const build = (source: Source): Translated => translate(source, settings);

@@ -10,6 +10,7 @@ import {
   exportOnnx,
   loadProgram,
   nn,
+  noGrad,
   randn,
   ShapeError,
   type Tensor,
@@ -131,6 +132,14 @@ describe('an exported network', () => {
     );
     const stored = layer.weight.detach().dataSync() as Float32Array;
     expect([...bytes]).toEqual([...new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)]);
+  });
+
+  it('has no second file with externalData if no weight is large enough for it', async () => {
+    const file = newFile();
+    const layer = new nn.Linear(3, 2).eval();
+    const result = await exportOnnx(layer, zeros([1, 3]), file, { externalData: true });
+    expect([result.files, result.bytes]).toEqual([[file], statSync(file).size]);
+    expect(existsSync(`${file}.data`)).toBe(false);
   });
 
   it('has the attention of every dynamic convolution as an output, named by its layer', async () => {
@@ -267,6 +276,9 @@ describe('what ONNX cannot express is refused', () => {
       'Expected 1 name for inputNames but received 2',
     );
     expect(await refused(net, image(), { outputNames: ['input'] })).toContain('received input twice');
+    expect(await refused(net, image(), { inputNames: [''] })).toBe(
+      'Expected names for inputNames but received an empty one',
+    );
     expect(await refused(net, image(), { attention: 1 as never })).toContain('for attention');
     expect(await refused(new nn.Linear(3, 2).eval(), zeros([1, 3]), { attention: true })).toBe(
       'Expected a network with dynamic convolutions for attention but received one without',
@@ -275,6 +287,71 @@ describe('what ONNX cannot express is refused', () => {
     await expect(exportOnnx(nn.compile(net, image()), zeros([2, 3, 9, 9]), newFile())).rejects.toThrow(
       ShapeError,
     );
+  });
+
+  it('weights and numbers beyond float16, and precisions of networks in other dtypes', async () => {
+    const half = { precision: 'float16' } as const;
+    const large = new nn.Sequential(new nn.Linear(3, 4), new nn.Linear(4, 2)).eval();
+    noGrad(() => (large.at(1) as nn.Linear).weight.narrow(0, 1, 1).fill_(-1e6));
+    expect(await refused(large, zeros([2, 3]), half)).toBe(
+      "Expected weights of at most 65504 in magnitude for precision 'float16' but 1.weight has 1000000",
+    );
+    // 65519 is rounded to the largest number of float16, and infinite weights stay.
+    const file = newFile();
+    noGrad(() => (large.at(1) as nn.Linear).weight.narrow(0, 1, 1).fill_(-65519));
+    noGrad(() => (large.at(0) as nn.Linear).weight.narrow(0, 0, 1).fill_(Number.NEGATIVE_INFINITY));
+    await exportOnnx(large, zeros([2, 3]), file, half);
+    const { bytes } = readOnnx(file).initializers.find(({ name }) => name === '1.weight')!;
+    expect([...new Uint16Array(Uint8Array.from(bytes!).buffer)].slice(4)).toEqual(new Array(4).fill(0xfbff));
+    for (const [forward, number] of [
+      [(x: Tensor) => x.mul(1e6), 1000000],
+      [(x: Tensor) => x.add(x, { alpha: -1e5 }), -100000],
+      [(x: Tensor) => x.div(70000), 70000],
+      [(x: Tensor) => x.relu().sub(1e38), 1e38],
+    ] as const)
+      expect(await refused(forward, zeros([2, 3]), half)).toContain(
+        `has the number ${number}, beyond the 65504 that float16 holds`,
+      );
+    // Limits and fills keep their meaning with the largest number.
+    const kept = (x: Tensor) => x.clamp({ max: 1e6 }).maskedFill(x.gt(1e9), -1e9);
+    await exportOnnx(kept, zeros([2, 3]), newFile(), half);
+    const double = new nn.Linear(3, 2).eval().to({ dtype: 'float64' });
+    const x = zeros([2, 3], { dtype: 'float64' });
+    for (const options of [half, { precision: 'float32' }, { precision: 'int8', calibration: [x] }] as const)
+      expect(await refused(double, x, options)).toBe(
+        `Expected a network in float32 for precision '${options.precision}' but weight is float64: convert it by to({ dtype: 'float32' }), or leave precision out to keep its dtypes`,
+      );
+    expect(await refused((y: Tensor) => y.relu(), x, half)).toContain('but an input is float64');
+    expect((await exportOnnx(double, x, newFile())).inputs[0]!.dtype).toBe('float64');
+  });
+
+  it('programs in other dtypes, whose steps are recorded in float32', async () => {
+    const half = nn.compile(net, image(), { dtype: 'bfloat16' });
+    expect(await refused(half, image())).toBe(
+      'Expected a program in float32 but received one in bfloat16: export the module, or a program without dtype',
+    );
+    const calibration = [randn([2, 3, 8, 8])];
+    const int8 = await nn.compile(net, image()).quantize({ calibration, floatLayers: [] });
+    expect(await refused(int8, image())).toBe(
+      'Expected a program in float32 but received one in int8: export the program that it was quantized from',
+    );
+  });
+
+  it('a call without an example, which says how it is called', async () => {
+    const file = newFile();
+    const call = exportOnnx as (...args: unknown[]) => Promise<unknown>;
+    for (const args of [
+      [nn.compile(net, image()), file],
+      [net, file, { opset: 18 }],
+      [net, file, image()],
+    ])
+      await expect(call(...args)).rejects.toThrow(
+        `Expected a Tensor or an array of tensors for example but received '${file}' (string): call exportOnnx(network, example, file), also for a program`,
+      );
+    await expect(call(net)).rejects.toThrow(
+      'Expected a Tensor or an array of tensors for example but received undefined',
+    );
+    expect(existsSync(file)).toBe(false);
   });
 
   it('a file that cannot be written, and the file before it stays', async () => {

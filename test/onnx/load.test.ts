@@ -21,6 +21,7 @@ import {
   zeros,
 } from '../../lib/index.js';
 import { BATCHES, CASES } from './cases.js';
+import { node, write } from './write.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-onnx-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -205,6 +206,73 @@ describe('a loaded module', () => {
     expect(difference(half.forward(x), network.forward(x))).toBeLessThan(1e-2);
   });
 
+  it('of a file in float16 computes and trains in float32 after to(), whatever its nodes convert to', async () => {
+    const { network, file } = await exported({ precision: 'float16' });
+    const loaded = (await loadOnnx(file)).to({ dtype: 'float32' });
+    network.to({ dtype: 'float16' }).to({ dtype: 'float32' });
+    const x = randn([4, 3, 8, 8]);
+    expect(difference(loaded.forward(x), network.forward(x))).toBeLessThan(1e-6);
+    const double = loaded.to({ dtype: 'float64' });
+    expect(double.forward(x.to({ dtype: 'float64' })).dtype).toBe('float64');
+    expect(() => double.forward(x)).toThrow(
+      new DTypeError('Expected float64 for input but received float32'),
+    );
+    loaded.to({ dtype: 'float32' }).train();
+    const optimizer = new optim.Adam(loaded.parameters(), { lr: 0.01 });
+    const losses = Array.from({ length: 5 }, () => {
+      optimizer.zeroGrad();
+      const loss = loaded.forward(x).square().mean();
+      loss.backward();
+      optimizer.step();
+      return Number(loss.item());
+    });
+    expect(losses.at(-1)).toBeLessThan(losses[0]!);
+    for (const [name, value] of Object.entries(loaded.stateDict()))
+      expect([name, value.isFloatingPoint() && value.dtype !== 'float32']).toEqual([name, false]);
+    const again = newFile();
+    await exportOnnx(loaded.eval(), zeros([2, 3, 8, 8]), again);
+    expect(difference((await loadOnnx(again)).forward(x), loaded.forward(x))).toBeLessThan(1e-6);
+  });
+
+  it('has values of the new dtype after to() also where nodes make or convert them', async () => {
+    const half = (value: number) => tensor(value, { dtype: 'float16' });
+    const file = await write(newFile(), {
+      dtype: 'float16',
+      inputs: { x: ['batch', 4] },
+      initializers: {
+        weight: randn([4, 4]).to({ dtype: 'float16' }),
+        ...{ start: half(0), limit: half(4), step: half(1), count: tensor([4n]) },
+      },
+      nodes: [
+        node('MatMul', ['x', 'weight'], ['product']),
+        node('ConstantOfShape', ['count'], ['zeros']),
+        node('Range', ['start', 'limit', 'step'], ['range']),
+        // A number of a shape, which is computed without tensors.
+        node('Cast', ['count'], ['four'], { to: 10 }),
+        node('Sqrt', ['four'], ['two']),
+        node('Equal', ['product', 'product'], ['same']),
+        node('Cast', ['same'], ['ones'], { to: 10 }),
+        node('Cast', ['range'], ['single'], { to: 1 }),
+        node('Cast', ['single'], ['back'], { to: 10 }),
+        node('Cast', ['range'], ['whole'], { to: 7 }),
+        node('Concat', ['zeros', 'back', 'two'], ['settings'], { axis: 0 }),
+        node('MatMul', ['ones', 'weight'], ['y']),
+      ],
+      outputs: ['y', 'settings', 'two', 'ones', 'single', 'whole', 'product'],
+    });
+    const loaded = await loadOnnx<Tensor[]>(file);
+    const x = randn([2, 4]).to({ dtype: 'float16' });
+    const dtypes = (values: Tensor[]) => values.map(({ dtype }) => dtype);
+    const stored = ['float16', 'float32', 'float16', 'float16', 'float32', 'int64', 'float16'];
+    expect(dtypes(loaded.forward(x))).toEqual(stored);
+    for (const dtype of ['float32', 'float64', 'bfloat16'] as const) {
+      const found = loaded.to({ dtype }).forward(x.to({ dtype }));
+      expect(dtypes(found)).toEqual([dtype, dtype, dtype, dtype, dtype, 'int64', dtype]);
+      expect([...found[1]!.to({ dtype: 'float32' }).dataSync()]).toEqual([0, 0, 0, 0, 0, 1, 2, 3, 2]);
+    }
+    expect(dtypes(loaded.to({ dtype: 'float16' }).forward(x))).toEqual(stored);
+  });
+
   it('reads weights from a second file', async () => {
     const { network, file } = await exported({ externalData: true });
     const x = randn([2, 3, 8, 8]);
@@ -224,9 +292,24 @@ describe('a loaded module', () => {
     const { network, file } = await exported({ outputNames: ['logits'] });
     const whole = await loadOnnx(file);
     expect(whole.outputs).toEqual([{ name: 'logits', dtype: 'float32', shape: ['batch', 4] }]);
-    await expect(loadOnnx(file, { outputs: ['features'] })).rejects.toThrow(
-      `Expected names of values in ${file} for outputs but received features`,
-    );
+    const start = `Expected names of values in ${file} for outputs but received`;
+    const end = `valueNames of the loaded file has all ${whole.valueNames.length}`;
+    for (const [name, hint] of [
+      ['conv/Conv_outptu', `. Did you mean conv/Conv_output? ${end}`],
+      ['CONV', `. Did you mean conv/Conv_output? ${end}`],
+      ['dynamic/', '. Did you mean dynamic/'],
+      ['', `; the last ones are ${whole.valueNames.slice(-6).join(', ')}; ${end}`],
+      ['features', `; the last ones are ${whole.valueNames.slice(-6).join(', ')}; ${end}`],
+      // A weight is no value that a node computes.
+      ['conv.weight', '; the last ones are '],
+    ] as const)
+      await expect(loadOnnx(file, { outputs: [name] }), name).rejects.toThrow(`${start} ${name}${hint}`);
+    expect(whole.valueNames).toContain('conv/Conv_output');
+    expect(whole.valueNames.at(-1)).toBe('logits');
+    for (const name of whole.valueNames) {
+      const one = await loadOnnx(file, { outputs: [name] });
+      expect([one.outputs[0]!.name, one.valueNames]).toEqual([name, whole.valueNames]);
+    }
     const cut = await loadOnnx(file, { outputs: ['conv/Conv_output'] });
     expect([...cut.namedParameters()].map(([name]) => name)).toEqual(['conv.weight']);
     const x = randn([2, 3, 8, 8]);

@@ -375,7 +375,16 @@ describe('the calibration', () => {
     );
     expect(await refused(net, { ...int8, opset: 12 })).toContain('an integer from 13 to 22 for opset');
     expect(await refused(new nn.Conv2d(3, 2, 3).eval(), int8)).toBe(
-      "Expected a network with convolutions or linear layers in float32 besides the first and the last one for precision 'int8' but it has none",
+      "Expected a network with convolutions or linear layers in float32 besides the first and the last one for precision 'int8' but it has none: floatLayers: [] quantizes these too",
+    );
+    const two = new nn.Sequential(new nn.Linear(192, 4), new nn.ReLU(), new nn.Linear(4, 2)).eval();
+    const flat = { ...int8, calibration: [x.flatten(1)] };
+    const refusal = exportOnnx(two, x.flatten(1), newFile(), flat);
+    await expect(refusal).rejects.toThrow('but it has none: floatLayers: [] quantizes these too');
+    const { quantized } = await exportOnnx(two, x.flatten(1), newFile(), { ...flat, floatLayers: [] });
+    expect(quantized).toEqual(['0', '2']);
+    expect(await refused(new nn.ReLU().eval(), int8)).toBe(
+      "Expected a network with convolutions or linear layers in float32 for precision 'int8' but it has none",
     );
     const broken = makeNet();
     noGrad(() => (broken.features.at(6) as DynamicConv2d).weight.narrow(0, 0, 1).fill_(Number.NaN));

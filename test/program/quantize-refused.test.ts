@@ -125,7 +125,7 @@ describe('what is refused', () => {
       only,
       { calibration: [x] },
       ArgumentError,
-      'besides the first and the last one for int8 but it has none',
+      'besides the first and the last one for int8 but it has none: floatLayers: [] quantizes these too',
     );
     for (const [options, text] of [
       [{ dtype: 'bfloat16' }, 'in bfloat16'],

@@ -66,6 +66,8 @@ export interface FileModel {
   /** Inputs without an initializer. */
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  /** Names of the values that nodes compute, in their order; without those of the nodes named Constant. */
+  readonly valueNames: readonly string[];
 }
 
 /** Versions of the operators that are read. */
@@ -113,17 +115,21 @@ function modelOf(fields: Fields): FileModel | undefined {
   if (graph === undefined || versions.length === 0) return undefined;
   const initializers = graph.messages(5).map(storedTensor);
   const given = new Set(initializers.map(({ name }) => name));
+  const nodes = graph.messages(1).map(nodeOf);
   return {
     opset: Math.max(...versions.map((one) => one.integer(2))),
     producer: fields.text(2),
     metadata: Object.fromEntries(fields.entries(14)),
-    nodes: graph.messages(1).map(nodeOf),
+    nodes,
     initializers,
     inputs: graph
       .messages(11)
       .map(valueInfo)
       .filter(({ name }) => !given.has(name)),
     outputs: graph.messages(12).map(valueInfo),
+    valueNames: nodes.flatMap(({ operator, outputs }) =>
+      operator === 'Constant' ? [] : outputs.filter((name) => name !== ''),
+    ),
   };
 }
 

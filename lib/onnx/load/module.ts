@@ -22,11 +22,13 @@ export interface Description {
   readonly metadata: Readonly<Record<string, string>>;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  readonly valueNames: readonly string[];
 }
 
 /**
  * A network of {@link loadOnnx}. Its parameters are the weights of the file under their names there; running statistics are buffers. It is
- * trained, saved and compiled like other modules. `Out` is a Tensor, or an array of tensors for files with several outputs.
+ * trained, saved and compiled like other modules. One of a file in float16 is converted by `to({ dtype: 'float32' })` before it is trained
+ * further: then conversions between float types, which nodes of the file make, have no effect. `Out` is a Tensor, or an array of tensors for files with several outputs.
  */
 export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<Tensor[], Out> {
   /** The file it was loaded from. */
@@ -37,12 +39,16 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
   readonly producer: string;
   /** The strings in the file's metadata. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Inputs, in the order of the arguments of {@link forward}. */
+  /** Inputs, in the order of the arguments of {@link forward}. Dtypes are those of the file. */
   readonly inputs: readonly OnnxValueInfo[];
-  /** Outputs, in the order of the results. */
+  /** Outputs, in the order of the results. Dtypes are those of the file. */
   readonly outputs: readonly OnnxValueInfo[];
+  /** Names of all values that the nodes of the file compute, in their order: what the option `outputs` of {@link loadOnnx} takes. */
+  readonly valueNames: readonly string[];
   readonly #plan: Plan;
   readonly #constants = new Map<number, Value>();
+  /** The float tensors, with their dtypes in the file. */
+  readonly #floats: [tensor: Tensor, dtype: DType][] = [];
 
   /** @internal */
   constructor(description: Description, plan: Plan, state: ReadonlyMap<string, StateTensor>) {
@@ -53,6 +59,7 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
     this.metadata = description.metadata;
     this.inputs = description.inputs;
     this.outputs = description.outputs;
+    this.valueNames = description.valueNames;
     this.#plan = plan;
     // Names of a file can be anything: as fields they must not hide a method.
     const fieldOf = (name: string) => `@${name}`;
@@ -61,6 +68,7 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
       if (role === 'parameter')
         (this as unknown as Record<string, Tensor>)[fieldOf(name)] = new Parameter(tensor);
       else this.registerBuffer(fieldOf(name), tensor, { persistent: role === 'statistic' || !isMade });
+      if (isFloatingPoint(tensor.dtype)) this.#floats.push([tensor, tensor.dtype]);
       const known = role === 'constant' && tensor.numel <= MAX_HOST ? hostOf(tensor) : undefined;
       this.#constants.set(plan.slot(name), Value.ofTensor(tensor, known));
     }
@@ -68,7 +76,8 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
 
   /**
    * Runs the network.
-   * @param inputs - One tensor for each of `inputs`, of its dtype and shape; free sizes may have any value.
+   * @param inputs - One tensor for each of `inputs`, of its dtype and shape; free sizes may have any value. After `to({ dtype })` those
+   * of a float type have that dtype, and so have the values that the nodes compute and the outputs.
    * @returns The output, or an array where the file has several.
    * @throws ArgumentError for another number of inputs. @throws ShapeError, DTypeError for an input that does not fit, by its name.
    * Errors of an operation name its node.
@@ -79,12 +88,13 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
         `Expected ${this.inputs.length} ${this.inputs.length === 1 ? 'input' : 'inputs'} for ${basename(this.file)} but received ${inputs.length}`,
       );
     const given = new Map(this.#constants);
+    const dtype = this.#converted();
     for (const [i, info] of this.inputs.entries()) {
-      this.#check(info, inputs[i]);
+      this.#check(info, inputs[i], dtype);
       given.set(this.#plan.slot(info.name), Value.ofTensor(inputs[i]!));
     }
     const device = inputs[0]?.device ?? this.#first()?.device ?? 'cpu';
-    const results = this.#plan.run(given, { device, training: this.training });
+    const results = this.#plan.run(given, { device, training: this.training, dtype });
     return (results.length === 1 ? results[0]! : results) as Out;
   }
 
@@ -93,10 +103,16 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
     return undefined;
   }
 
-  #check({ name, dtype, shape }: OnnxValueInfo, input: unknown): void {
+  /** The dtype that `to({ dtype })` gave the float tensors, which the nodes follow; undefined while they have those of the file. */
+  #converted(): DType | undefined {
+    return this.#floats.find(([tensor, dtype]) => tensor.dtype !== dtype)?.[0].dtype;
+  }
+
+  #check({ name, dtype, shape }: OnnxValueInfo, input: unknown, converted: DType | undefined): void {
     if (!isTensor(input)) throw invalidArgument(name, 'a Tensor', input);
-    if (dtype !== null && !this.#accepts(dtype, input.dtype))
-      throw new DTypeError(`Expected ${dtype} for ${name} but received ${input.dtype}`);
+    const expected = dtype !== null && isFloatingPoint(dtype) ? (converted ?? dtype) : dtype;
+    if (expected !== null && input.dtype !== expected)
+      throw new DTypeError(`Expected ${expected} for ${name} but received ${input.dtype}`);
     const fits =
       shape === null ||
       (shape.length === input.ndim &&
@@ -105,11 +121,6 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
       throw new ShapeError(
         `Expected shape [${shape.join(', ')}] for ${name} but received [${input.shape.join(', ')}]`,
       );
-  }
-
-  /** After `to({ dtype })` the inputs have the dtype of the parameters. */
-  #accepts(expected: DType, dtype: DType): boolean {
-    return expected === dtype || (isFloatingPoint(expected) && dtype === this.#first()?.dtype);
   }
 
   protected override extraRepr(): string {

@@ -2,8 +2,7 @@
  * A node as its operator uses it: when the file is loaded, with its attributes, and when it runs, with its inputs.
  * @module
  */
-import type { Device } from '../../tensor/dtype.js';
-import { isFloatingPoint } from '../../tensor/dtype.js';
+import { type Device, type DType, isFloatingPoint } from '../../tensor/dtype.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { Host } from './host.js';
 import type { AttributeValues, FileNode } from './model.js';
@@ -23,6 +22,20 @@ export type Operators = Readonly<Record<string, Operator>>;
 
 /** Computes a node from numbers without tensors; undefined if tensors are needed. */
 export type HostRun = (inputs: readonly (Host | undefined)[]) => Host | undefined;
+
+/** What a network runs with. */
+export interface Setting {
+  readonly device: Device;
+  /** Whether the module is in training mode. */
+  readonly training: boolean;
+  /** The dtype that `to({ dtype })` gave the module: that of the values of all float types of the file. Undefined: those of the file. */
+  readonly dtype: DType | undefined;
+}
+
+/** The dtype that a node gives where the file says `dtype`. */
+export function followed(dtype: DType, setting: Setting): DType {
+  return setting.dtype !== undefined && isFloatingPoint(dtype) ? setting.dtype : dtype;
+}
 
 /** A problem of one node. */
 export class NodeProblem extends Error {}
@@ -119,14 +132,25 @@ export class NodeSpec {
 /** A node while it runs. */
 export class Call {
   readonly #inputs: readonly (Value | undefined)[];
-  readonly device: Device;
-  /** Whether the module is in training mode. */
-  readonly training: boolean;
+  readonly #setting: Setting;
 
-  constructor(inputs: readonly (Value | undefined)[], device: Device, training: boolean) {
+  constructor(inputs: readonly (Value | undefined)[], setting: Setting) {
     this.#inputs = inputs;
-    this.device = device;
-    this.training = training;
+    this.#setting = setting;
+  }
+
+  get device(): Device {
+    return this.#setting.device;
+  }
+
+  /** Whether the module is in training mode. */
+  get training(): boolean {
+    return this.#setting.training;
+  }
+
+  /** @see followed */
+  dtypeOf(dtype: DType): DType {
+    return followed(dtype, this.#setting);
   }
 
   get count(): number {

@@ -4,12 +4,20 @@
  */
 import { CheckpointError, DyconvError, ShapeError } from '../../errors.js';
 import { tidy } from '../../tensor/context.js';
-import type { Device } from '../../tensor/dtype.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 import { type LoadedGraph, placeOf } from './graph.js';
 import type { Host } from './host.js';
 import { isOwnDomain } from './model.js';
-import { Call, type HostRun, NodeProblem, NodeSpec, type Result, type Run } from './node.js';
+import {
+  Call,
+  followed,
+  type HostRun,
+  NodeProblem,
+  NodeSpec,
+  type Result,
+  type Run,
+  type Setting,
+} from './node.js';
 import { HOST, OPERATORS } from './operators/index.js';
 import { Value } from './value.js';
 
@@ -22,12 +30,6 @@ interface PlanStep {
   readonly outputs: readonly number[];
   /** Values that no later step reads. */
   readonly last: readonly number[];
-}
-
-/** The settings of a run of a plan. */
-export interface Setting {
-  readonly device: Device;
-  readonly training: boolean;
 }
 
 /** Larger arrays are computed as tensors. */
@@ -148,9 +150,9 @@ function runStep(
   try {
     if (step.host !== undefined && inputs.every(isSmall)) {
       const result = step.host(inputs.map((value) => value?.known));
-      if (result !== undefined) return [Value.ofHost(result)];
+      if (result !== undefined) return [Value.ofHost({ ...result, dtype: followed(result.dtype, setting) })];
     }
-    const call = new Call(inputs, setting.device, setting.training);
+    const call = new Call(inputs, setting);
     return tidy(() => listOf(step.run(call))).map((one) => (isTensor(one) ? Value.ofTensor(one) : one));
   } catch (error) {
     throw placed(error, step.place);

@@ -14,7 +14,7 @@ const binary =
   (operator: string): Translation =>
   (step) => {
     const dtype = step.resultDType();
-    return step.node(operator, [step.operand(0, dtype), step.operand(1, dtype)]);
+    return step.node(operator, [step.term(0, dtype), step.term(1, dtype)]);
   };
 
 /** An operator of two tensors or numbers with a boolean result. */
@@ -41,10 +41,10 @@ const sum =
   (operator: string): Translation =>
   (step) => {
     const dtype = step.resultDType();
-    const other = step.operand(1, dtype);
+    const other = step.term(1, dtype);
     const alpha = step.number(2);
-    const scaled = alpha === 1 ? other : step.node('Mul', [other, step.graph.scalar(alpha, dtype)]);
-    return step.node(operator, [step.operand(0, dtype), scaled]);
+    const scaled = alpha === 1 ? other : step.node('Mul', [other, step.graph.term(alpha, dtype)]);
+    return step.node(operator, [step.term(0, dtype), scaled]);
   };
 
 /** The integer next to a quotient toward zero. */
@@ -58,7 +58,7 @@ const divided =
   (step) => {
     const dtype = step.resultDType();
     const computed = isFloat(dtype) ? dtype : 'float64';
-    const quotient = step.node('Div', [step.operand(0, computed), step.operand(1, computed)]);
+    const quotient = step.node('Div', [step.term(0, computed), step.term(1, computed)]);
     const rounded = mode(step) === 'floor' ? step.node('Floor', [quotient]) : truncated(step, quotient);
     return step.graph.cast(rounded, computed, dtype);
   };
@@ -105,7 +105,7 @@ const fused =
     const dtype = step.resultDType();
     const inner = step.node(operator, [step.operand(1, dtype), step.operand(2, dtype)]);
     const value = step.number(3);
-    const scaled = value === 1 ? inner : step.node('Mul', [inner, step.graph.scalar(value, dtype)]);
+    const scaled = value === 1 ? inner : step.node('Mul', [inner, step.graph.term(value, dtype)]);
     return step.node('Add', [step.operand(0, dtype), scaled]);
   };
 

@@ -46,7 +46,7 @@ export function planQuantization(
   const isFloat =
     floatLayers === undefined ? atTheEnds(graph.nodes, found) : withPaths([...found.keys()], floatLayers);
   const layers = new Map([...found].filter(([node]) => !isFloat.has(node)));
-  if (layers.size === 0) throw noLayers("precision 'int8'", floatLayers);
+  if (layers.size === 0) throw noLayers("precision 'int8'", found.size, floatLayers);
   return new Planner(graph, outputs.all, layers).run();
 }
 

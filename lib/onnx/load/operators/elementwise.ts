@@ -93,7 +93,7 @@ export function dtypeAttribute(node: NodeSpec, name: string): DType {
 
 function cast(node: NodeSpec) {
   const dtype = dtypeAttribute(node, 'to');
-  return (call: Call) => call.tensor(0).to({ dtype });
+  return (call: Call) => call.tensor(0).to({ dtype: call.dtypeOf(dtype) });
 }
 
 const FUNCTIONS: Readonly<Record<string, (x: Tensor) => Tensor>> = {

@@ -224,9 +224,9 @@ function constantOfShape(node: NodeSpec) {
   const fill = node.tensor('value') ?? scalarHost(0, 'float32');
   if (fill.data.length !== 1) node.fail(`has a value of ${fill.data.length} elements instead of 1`);
   const value = fill.data[0]!;
-  const { dtype } = fill;
   return (call: Call): Result => {
     const dims = [...call.numbers(0)];
+    const dtype = call.dtypeOf(fill.dtype);
     const number = dtype === 'bool' ? value !== 0 : value;
     const make = () => full(dims, number, { dtype, device: call.device });
     const count = product(dims);
@@ -237,7 +237,7 @@ function constantOfShape(node: NodeSpec) {
 
 function range(call: Call): Result {
   const [start, limit, delta] = [call.number(0), call.number(1), call.number(2)];
-  const { dtype } = call.value(0).known ?? call.tensor(0);
+  const dtype = call.dtypeOf((call.value(0).known ?? call.tensor(0)).dtype);
   if (delta === 0) throw new NodeProblem('has steps of 0');
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   // From the number of elements: the end of libtorch's arange is rounded in another way.
