@@ -31,8 +31,11 @@ import { testLoader } from './training.js';
 /** @import { ExportOptions } from '../commands/export.js' */
 
 /**
- * What was written, a line each, for people.
- * @typedef {{ file: string, bytes: number, seconds: number, details: string[] }} Written
+ * What was written. `details`: a line each, for people; `calibrationImages`: the number that int8 found its ranges with.
+ * @typedef {{ file: string, bytes: number, seconds: number, details: string[], calibrationImages?: number }} Written
+ *
+ * What a format says of its file. `bytes`: default, the size of the file.
+ * @typedef {Pick<Written, 'details' | 'calibrationImages'> & { bytes?: number }} Result
  *
  * A network that was read from the file: logits [B, classes] of images. `by`: what computes it.
  * @typedef {{ by: string, logits: (images: Tensor) => Promise<Tensor>, close: () => unknown }} Loaded
@@ -49,6 +52,13 @@ const LEAST_SAME = { float32: 0.99, float16: 0.99, int8: 0.95 };
 export const isGood = ({ same, images }, precision) => same >= LEAST_SAME[precision] * images;
 
 /**
+ * The number of images that were used, and the one that was asked for if the set has fewer.
+ * @param {number} used @param {number} asked @param {'training' | 'test'} split
+ */
+export const usedImages = (used, asked, split) =>
+  used < asked ? `all ${used} ${split} images instead of ${asked}` : `${used} ${split} images`;
+
+/**
  * @param {ExportOptions} options
  * @returns {Promise<{ config: RunConfig, written: Written, check: Check | string }>} A text says why there was no check.
  * @throws {CheckpointError} if the file cannot be written.
@@ -58,20 +68,17 @@ export async function exportRun(options) {
   const { model, config } = classifier;
   try {
     const start = performance.now();
-    const details = await FORMATS[options.format].write(model, config, options);
+    const result = await FORMATS[options.format].write(model, config, options);
     const seconds = (performance.now() - start) / 1000;
-    const bytes = [options.out, `${options.out}.data`].reduce(
-      (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
-      0,
-    );
-    const written = { file: options.out, bytes, seconds, details };
+    const bytes = statSync(options.out, { throwIfNoEntry: false })?.size ?? 0;
+    const written = { file: options.out, bytes, seconds, ...result };
     return { config, written, check: await checked(model, config, options) };
   } finally {
     classifier.dispose();
   }
 }
 
-/** @type {Record<ExportOptions['format'], { write: (model: nn.Module, config: RunConfig, options: ExportOptions) => Promise<string[]>, load: (config: RunConfig, options: ExportOptions) => Promise<Loaded | string> }>} */
+/** @type {Record<ExportOptions['format'], { write: (model: nn.Module, config: RunConfig, options: ExportOptions) => Promise<Result>, load: (config: RunConfig, options: ExportOptions) => Promise<Loaded | string> }>} */
 const FORMATS = {
   onnx: { write: writeOnnx, load: loadOnnx },
   program: { write: writeProgram, load: loadCompiled },
@@ -82,11 +89,11 @@ const FORMATS = {
 /** @param {RunConfig} config */
 const exampleOf = ({ imageShape, imageSize }) => zeros([1, imageShape[0] ?? 3, imageSize, imageSize]);
 
-/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Result>} */
 async function writeOnnx(model, config, options) {
   const { out, opset, precision, dynamicSize, attention, percentile } = options;
-  const images = precision === 'int8' ? await calibrationImages(config, options) : undefined;
-  const { inputs, outputs, nodes, quantized } = await exportOnnx(model, exampleOf(config), out, {
+  const images = precision === 'int8' ? await calibrationSet(config, options) : undefined;
+  const { inputs, outputs, nodes, quantized, bytes } = await exportOnnx(model, exampleOf(config), out, {
     ...{ opset, precision, dynamicSize, attention },
     ...{ inputNames: ['image'], outputNames: ['logits'], metadata: metadataOf(config) },
     ...(images && { calibration: images.loader, percentile }),
@@ -94,38 +101,44 @@ async function writeOnnx(model, config, options) {
   const ends = [inputs, outputs].map((values) =>
     values.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', '),
   );
-  return [
-    `opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`,
-    ...(images ? [`int8, with ${images.count} training images: ${quantized.join(', ')}`] : []),
-  ];
+  const nodesLine = `opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`;
+  if (!images) return { details: [nodesLine], bytes };
+  const { calibrationImages, text } = images;
+  return { details: [nodesLine, `int8, with ${text}: ${quantized.join(', ')}`], bytes, calibrationImages };
 }
 
 /** Some training images, prepared like test images. The seed of the run chooses them. @param {RunConfig} config @param {ExportOptions} options */
-async function calibrationImages(config, options) {
+async function calibrationSet(config, options) {
   const set = await loadTrainingSet(config, sourceOf(options));
   const chosen = chooseImages(set, { count: options.calibration, seed: config.seed });
-  return { count: chosen.length, loader: testLoader({ ...plainConfig(config), limitTest: null }, chosen) };
+  return {
+    calibrationImages: chosen.length,
+    text: usedImages(chosen.length, options.calibration, 'training'),
+    loader: testLoader({ ...plainConfig(config), limitTest: null }, chosen),
+  };
 }
 
-/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Result>} */
 async function writeProgram(model, config, options) {
   const compiled = nn.compile(/** @type {nn.Module<[Tensor], Tensor>} */ (model), exampleOf(config));
-  const images = options.precision === 'int8' ? await calibrationImages(config, options) : undefined;
+  const images = options.precision === 'int8' ? await calibrationSet(config, options) : undefined;
   const program = images
     ? await compiled.quantize({ calibration: images.loader, percentile: options.percentile })
     : compiled;
   await program.save(options.out, { metadata: metadataOf(config) });
-  return [`a program in ${program.settings.dtype}${images ? `, with ${images.count} training images` : ''}`];
+  const line = `a program in ${program.settings.dtype}`;
+  if (!images) return { details: [line] };
+  const { calibrationImages, text } = images;
+  return { details: [`${line}, with ${text}`], calibrationImages };
 }
 
-/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Result>} */
 async function writeTorchScript(model, config, { out, dynamicSize, attention }) {
   const { inputs, tensors } = await exportTorchScript(model, exampleOf(config), out, {
     ...{ dynamicSize, attention, inputNames: ['image'], metadata: metadataOf(config) },
   });
-  return [
-    `forward(${inputs.join(', ')}) -> ${attention ? '(logits, attention)' : 'logits'}, ${tensors} tensors`,
-  ];
+  const result = attention ? '(logits, attention)' : 'logits';
+  return { details: [`forward(${inputs.join(', ')}) -> ${result}, ${tensors} tensors`] };
 }
 
 /** What a program needs to prepare images and to name classes, each as JSON. @param {RunConfig} config */
@@ -136,11 +149,11 @@ function metadataOf(config) {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
-/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Result>} */
 async function writeSafetensors(model, config, { out }) {
   const state = model.stateDict();
   await saveSafetensors(out, state, { metadata: { ...metadataOf(config), format: 'pt' } });
-  return [`${Object.keys(state).length} tensors`];
+  return { details: [`${Object.keys(state).length} tensors`] };
 }
 
 /** @param {RunConfig} _ @param {ExportOptions} options @returns {Promise<Loaded | string>} */

@@ -20,7 +20,11 @@ import { ArgumentError } from '../../dist/index.js';
  * @property {{ versions: { node?: string } }} env
  */
 
-/** @param {string} folder - In whose `node_modules`, or those above it, it is looked for. @returns {Onnxruntime | undefined} */
+/**
+ * @param {string} folder - In whose `node_modules`, or those above it, it is looked for.
+ * @returns {Onnxruntime | undefined} Undefined if it is not installed.
+ * @throws {ArgumentError} if it is installed but cannot be loaded, such as without its binary for this platform.
+ */
 export function findOnnxruntime(folder) {
   const require = createRequire(join(resolve(folder), 'package.json'));
   try {
@@ -28,7 +32,12 @@ export function findOnnxruntime(folder) {
   } catch {
     return undefined;
   }
-  return require('onnxruntime-node');
+  try {
+    return require('onnxruntime-node');
+  } catch (cause) {
+    const [reason] = String(/** @type {Error} */ (cause).message).split('\n');
+    throw new ArgumentError(`Cannot load onnxruntime-node of ${resolve(folder)}: ${reason}`, { cause });
+  }
 }
 
 /** @param {string} folder @returns {Onnxruntime} @throws {ArgumentError} if it is not installed there. */

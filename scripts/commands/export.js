@@ -97,6 +97,9 @@ const FORMATS_OF = {
 /** Options of files in int8. */
 const INT8_ONLY = /** @type {const} */ (['calibration', 'percentile']);
 
+/** Options of the check. */
+const CHECK_ONLY = /** @type {const} */ (['checkImages', 'onnxruntime']);
+
 export const command = defineCommand({
   name: 'export',
   description:
@@ -114,7 +117,9 @@ export const command = defineCommand({
     checkFormat(options, given);
     checkOut(options);
     const { train } = await import('../../dist/index.js');
-    const { exportRun, isGood } = await import('../cli/exporting.js');
+    const { exportRun, isGood, usedImages } = await import('../cli/exporting.js');
+    if (given.has('onnxruntime'))
+      (await import('../cli/onnxruntime.js')).requireOnnxruntime(options.onnxruntime);
     const { dataset } = await (await train.RunDirectory.open(options.run)).readConfig();
     checkDataDir(dataset, options.dataDir !== undefined);
     const { config, written, check } = await exportRun(options);
@@ -130,7 +135,11 @@ export const command = defineCommand({
         `${config.model} (${options.checkpoint}) in ${printable(file)}: ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`,
       );
       for (const line of details) console.log(line);
-      console.log(typeof check === 'string' ? `not checked: ${check}` : checkLine(check));
+      console.log(
+        typeof check === 'string'
+          ? `not checked: ${check}`
+          : checkLine(check, usedImages(check.images, options.checkImages, 'test')),
+      );
     }
     if (!good) console.error('error: the file does not give the classes of the run');
     return good ? 0 : 1;
@@ -138,7 +147,7 @@ export const command = defineCommand({
 });
 
 /** @param {ExportOptions} options @param {ReadonlySet<string>} given */
-function checkFormat({ format, precision }, given) {
+function checkFormat({ format, precision, check }, given) {
   for (const [name, formats] of Object.entries(FORMATS_OF)) {
     if (!given.has(name) || formats.includes(format)) continue;
     const option = /** @type {keyof typeof FORMATS_OF} */ (name);
@@ -155,6 +164,11 @@ function checkFormat({ format, precision }, given) {
     throw new ArgumentError(
       `Expected --precision int8 with ${flagOf(only, OPTIONS[only])} but received ${precision}`,
     );
+  const unused = check ? undefined : CHECK_ONLY.find((name) => given.has(name));
+  if (unused !== undefined)
+    throw new ArgumentError(
+      `Expected no ${flagOf(unused, OPTIONS[unused])} with --no-check, which leaves the check out`,
+    );
 }
 
 /** Before anything is loaded or written. @param {ExportOptions} options */
@@ -166,10 +180,10 @@ function checkOut({ out, force }) {
     throw new CheckpointError(`Cannot write ${out}: no such folder`);
 }
 
-/** @param {Check} check */
-function checkLine({ by, images, accuracy, runAccuracy, same, difference }) {
+/** @param {Check} check @param {string} images */
+function checkLine({ by, accuracy, runAccuracy, same, difference }, images) {
   return (
-    `checked by ${by} on ${images} test images: accuracy ${accuracy.toFixed(4)}, of the run ${runAccuracy.toFixed(4)}; ` +
+    `checked by ${by} on ${images}: accuracy ${accuracy.toFixed(4)}, of the run ${runAccuracy.toFixed(4)}; ` +
     `${same} with the same class; largest difference of a logit ${difference.toExponential(1)} of the largest logit`
   );
 }

@@ -1,8 +1,19 @@
 /** export.js writes the network of a run, and compares the file with the run. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadProgram, loadSafetensors, loadTorchScript, type Tensor, zeros } from '../../lib/index.js';
+import { putPictures } from '../data/pictures.js';
 import { limit } from '../support/limit.js';
 import { readOnnx } from '../support/onnx.js';
 import { hasOnnxruntime, onnxruntimeFolder } from '../support/onnxruntime.js';
@@ -168,6 +179,54 @@ describe('export.js', () => {
       status: 1,
       stderr: `error: Expected --format ${formats} with ${option} but received ${format}\n`,
     });
+  });
+
+  it.each([
+    ['--check-images', '7'],
+    ['--onnxruntime', '.'],
+  ])('refuses %s with --no-check', (option, value) => {
+    expect(refused('--run', run, '--out', 'x', '--no-check', option, value)).toEqual({
+      status: 1,
+      stderr: `error: Expected no ${option} with --no-check, which leaves the check out\n`,
+    });
+  });
+
+  it('refuses a folder without onnxruntime-node, or with one that cannot be loaded, before the export', () => {
+    const empty = mkdtempSync(join(tmpdir(), 'dyconv-no-onnxruntime-'));
+    const broken = join(empty, 'node_modules', 'onnxruntime-node');
+    const onnxruntime = ['--run', run, '--out', 'x.onnx', '--onnxruntime', empty];
+    try {
+      expect(refused(...onnxruntime)).toEqual({
+        status: 1,
+        stderr: `error: Expected a folder with onnxruntime-node for --onnxruntime but ${empty} has none: npm install onnxruntime-node\n`,
+      });
+      mkdirSync(broken, { recursive: true });
+      writeFileSync(join(broken, 'index.js'), "require('./missing-binary.node');");
+      expect(refused(...onnxruntime)).toEqual({
+        status: 1,
+        stderr: `error: Cannot load onnxruntime-node of ${empty}: Cannot find module './missing-binary.node'\n`,
+      });
+    } finally {
+      rmSync(empty, { recursive: true });
+    }
+  });
+
+  it('says how many images it used where the set has fewer than asked for', {
+    timeout: limit(120_000),
+  }, async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `${i % 2 === 0 ? 'cat' : 'dog'}/${i}.png`);
+    await putPictures(join(folder, 'few'), names);
+    const small = ['--model', 'alexnet-dy', '--epochs', '1', '--batch-size', '4', '--threads', '1'];
+    const trained = ['--dataset', 'folder', '--data-dir', 'few', ...small, '--out', 'few-run'];
+    expect(command('train', ...trained).status).toBe(0);
+    const options = ['--run', 'few-run', '--format', 'program', '--precision', 'int8'];
+    const many = ['--calibration', '50', '--check-images', '60'];
+    const { stdout } = command('export', ...options, ...many, '--out', 'few.dyc');
+    expect(stdout).toContain(', with all 16 training images instead of 50\n');
+    expect(stdout).toContain('\nchecked by loadProgram on all 4 test images instead of 60: accuracy ');
+    const exact = ['--calibration', '16', '--check-images', '4', '--out', 'few-json.dyc', '--json'];
+    const { calibrationImages, check } = JSON.parse(command('export', ...options, ...exact).stdout);
+    expect([calibrationImages, check.images]).toEqual([16, 4]);
   });
 
   it('refuses a missing run, an unknown format and a missing folder', () => {

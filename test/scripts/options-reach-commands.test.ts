@@ -26,6 +26,7 @@ vi.mock('../../dist/report/write.js', async (original) => {
   };
 });
 vi.mock('../../scripts/cli/onnxruntime.js', () => ({
+  requireOnnxruntime: recorder(calls).spy('requireOnnxruntime', undefined, () => ({})),
   findOnnxruntime: recorder(calls).spy('findOnnxruntime', undefined, () => ({
     InferenceSession: { create: async () => ({ run: async () => ({}), release: async () => {} }) },
     env: { versions: {} },
@@ -109,7 +110,11 @@ const EXPORT: Record<string, Case> = {
   force: { with: ['--out', page], found: () => arg('exportOnnx', 2), expected: page },
   'no-check': { found: () => calls.has('data.loader'), expected: false },
   'check-images': { args: ['7'], found: () => arg('data.loader', 1).limit, expected: 7 },
-  onnxruntime: { args: ['ort'], found: () => first('findOnnxruntime'), expected: 'ort' },
+  onnxruntime: {
+    args: ['ort'],
+    found: () => [first('requireOnnxruntime'), first('findOnnxruntime')],
+    expected: ['ort', 'ort'],
+  },
   'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
   'no-download': { found: () => arg('data.create', 1).download, expected: false },
   'data-mirror': dataMirror,
