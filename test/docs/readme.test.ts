@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
 import { madeUpConfig } from '../report/support/made-up-runs.js';
 import { limit } from '../support/limit.js';
+import { hasOnnxruntime, onnxruntimeFolder } from '../support/onnxruntime.js';
 import { blocks, commandLines, pages, root } from './pages.js';
 
 // Inside the project, so that vitest compiles lib/ for them; git ignores it.
@@ -33,6 +34,10 @@ const examples = pages.flatMap((page) =>
     code,
   })),
 );
+
+/** Examples with onnxruntime-node, which is no dependency. */
+const withRuntime = examples.filter(({ code }) => code.includes("from 'onnxruntime-node'"));
+const onnxruntime = join(onnxruntimeFolder, 'node_modules', 'onnxruntime-node');
 
 const knownOptions = new Map<string, string[]>();
 
@@ -78,6 +83,7 @@ describe('the TypeScript examples', () => {
     // A worker, whose imports vitest does not transform, uses the built package.
     mkdirSync(join(work, 'node_modules'));
     symlinkSync(root, join(work, 'node_modules', 'dyconv'), 'junction');
+    if (hasOnnxruntime) symlinkSync(onnxruntime, join(work, 'node_modules', 'onnxruntime-node'), 'junction');
     process.chdir(work);
   });
 
@@ -96,9 +102,11 @@ describe('the TypeScript examples', () => {
     const file = join(root, 'tsconfig.json');
     const { config } = ts.readConfigFile(file, ts.sys.readFile);
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root, {}, file);
+    const known = hasOnnxruntime ? examples : examples.filter((example) => !withRuntime.includes(example));
+    const paths = { dyconv: [join(root, 'lib', 'index.ts')], 'onnxruntime-node': [onnxruntime] };
     const program = ts.createProgram(
-      examples.map(({ file }) => join(examplesFolder, file)),
-      { ...options, noEmit: true, rootDir: root, paths: { dyconv: [join(root, 'lib', 'index.ts')] } },
+      known.map(({ file }) => join(examplesFolder, file)),
+      { ...options, noEmit: true, rootDir: root, paths },
     );
     const problems = ts.getPreEmitDiagnostics(program).map((diagnostic) => {
       const line = diagnostic.file?.getLineAndCharacterOfPosition(diagnostic.start ?? 0).line ?? 0;
@@ -110,7 +118,8 @@ describe('the TypeScript examples', () => {
   // Worker threads cannot load lib/, which vitest compiles: these examples run as a process with the package.
   const withWorkers = examples.filter(({ code }) => /createPool\(\{\s*module:/.test(code));
 
-  it.each(withWorkers)('print what their comments say: $file', ({ file, code }) => {
+  /** Runs an example as it is, with the built package. */
+  const printAsProcess = ({ file, code }: (typeof examples)[number]) => {
     const { outputText } = ts.transpileModule(code, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     });
@@ -122,9 +131,16 @@ describe('the TypeScript examples', () => {
     });
     expect(status, stderr).toBe(0);
     expect(stdout.trimEnd().split('\n')).toEqual(promised(code));
-  });
+  };
 
-  it.each(examples.filter((example) => !withWorkers.includes(example)))(
+  it.each(withWorkers)('print what their comments say: $file', printAsProcess);
+
+  it.skipIf(!hasOnnxruntime).each(withRuntime)(
+    'print what their comments say: $file (needs onnxruntime-node)',
+    printAsProcess,
+  );
+
+  it.each(examples.filter((example) => ![...withWorkers, ...withRuntime].includes(example)))(
     'print what their comments say: $file',
     async ({ file, code }) => {
       const lib = pathToFileURL(join(root, 'lib', 'index.ts')).pathname;
