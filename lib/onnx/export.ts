@@ -203,7 +203,8 @@ function disposeAll(tensors: readonly Tensor[]): void {
  * Writes a network as an ONNX file, which onnxruntime and other tools run, also in browsers and on phones. Layers such as batch
  * norm and dropout are exported in evaluation mode, and weights keep their keys as names. The batch size may vary, as
  * dynamic convolutions do not have it in the file: see docs/onnx.md.
- * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`.
+ * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`;
+ * one in bfloat16 or int8 is exported in float32, as it was recorded.
  * @param example - One input, or an array of inputs, as for `nn.compile`. Its elements do not matter.
  * @param file - The file; its folder must exist. Usually `.onnx`. An existing file is replaced when the new one is complete.
  * @returns Names and shapes of inputs and outputs, and the files.

@@ -59,19 +59,12 @@ export function atTwoSizes<Built>(
   }
 }
 
-function checkDType(dtype: Program['settings']['dtype']): void {
-  if (dtype === 'float32') return;
-  const instead =
-    dtype === 'int8' ? 'the program that it was quantized from' : 'the module, or a program without dtype';
-  throw new ArgumentError(`Expected a program in float32 but received one in ${dtype}: export ${instead}`);
-}
-
 /**
  * Records a network and builds what is exported.
  * @param settings.dynamicBatch - As for {@link openSource}.
  * @param settings.dynamicSize - Whether height and width are free: `atSizes` builds more than once then.
  * @param disposables - Receives what has to be disposed after the export, also after an error.
- * @throws ArgumentError for a program with `dynamicSize`, or in another dtype than float32: the recorded steps do not have it.
+ * @throws ArgumentError for a program with `dynamicSize`.
  */
 export function buildExport<Built>(
   network: Compilable<unknown> | Program<unknown>,
@@ -81,7 +74,6 @@ export function buildExport<Built>(
   translate: (source: Source) => Built,
   atSizes: (build: (examples: readonly Tensor[]) => Built) => Built,
 ): Built {
-  if (network instanceof Program) checkDType(network.settings.dtype);
   return untidy(() => {
     const build = (at: readonly Tensor[]): Built => {
       const source = openSource(network, at, settings.dynamicBatch);

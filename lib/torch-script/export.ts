@@ -103,8 +103,8 @@ async function write(file: string, className: string, script: Translated, metada
  * Writes a network as a TorchScript file, which `torch.jit.load` in Python and C++ and {@link loadTorchScript} run without dyconv: all
  * operations are those of libtorch. Batch norm, dropout and the like are in evaluation mode; parameters and buffers keep their keys. A dynamic
  * convolution is a loop over the samples. The file refuses inputs of other shapes.
- * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`. Arrays that it
- * returns are tuples in TorchScript, and objects are dictionaries, whose values have one type.
+ * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`; one in
+ * bfloat16 or int8 is exported in float32, as it was recorded. Arrays that it returns are tuples in TorchScript, and objects are dictionaries, whose values have one type.
  * @param example - One input, or an array of inputs, as for `nn.compile`. Its elements do not matter.
  * @param file - The file; its folder must exist. Usually `.pt`. An existing file remains until the new one is complete.
  * @returns The file and its source.

@@ -325,18 +325,6 @@ describe('what ONNX cannot express is refused', () => {
     expect((await exportOnnx(double, x, newFile())).inputs[0]!.dtype).toBe('float64');
   });
 
-  it('programs in other dtypes, whose steps are recorded in float32', async () => {
-    const half = nn.compile(net, image(), { dtype: 'bfloat16' });
-    expect(await refused(half, image())).toBe(
-      'Expected a program in float32 but received one in bfloat16: export the module, or a program without dtype',
-    );
-    const calibration = [randn([2, 3, 8, 8])];
-    const int8 = await nn.compile(net, image()).quantize({ calibration, floatLayers: [] });
-    expect(await refused(int8, image())).toBe(
-      'Expected a program in float32 but received one in int8: export the program that it was quantized from',
-    );
-  });
-
   it('a call without an example, which says how it is called', async () => {
     const file = newFile();
     const call = exportOnnx as (...args: unknown[]) => Promise<unknown>;
