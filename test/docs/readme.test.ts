@@ -38,6 +38,7 @@ const examples = pages.flatMap((page) =>
 /** Examples with onnxruntime-node, which is no dependency. */
 const withRuntime = examples.filter(({ code }) => code.includes("from 'onnxruntime-node'"));
 const onnxruntime = join(onnxruntimeFolder, 'node_modules', 'onnxruntime-node');
+const onnxruntimeTypes = join(onnxruntime, 'dist', 'index.d.ts');
 
 const knownOptions = new Map<string, string[]>();
 
@@ -103,7 +104,7 @@ describe('the TypeScript examples', () => {
     const { config } = ts.readConfigFile(file, ts.sys.readFile);
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root, {}, file);
     const known = hasOnnxruntime ? examples : examples.filter((example) => !withRuntime.includes(example));
-    const paths = { dyconv: [join(root, 'lib', 'index.ts')], 'onnxruntime-node': [onnxruntime] };
+    const paths = { dyconv: [join(root, 'lib', 'index.ts')], 'onnxruntime-node': [onnxruntimeTypes] };
     const program = ts.createProgram(
       known.map(({ file }) => join(examplesFolder, file)),
       { ...options, noEmit: true, rootDir: root, paths },
