@@ -44,9 +44,9 @@ class Group<T extends Batchable> {
 
 /**
  * Groups requests by key and starts a batch when a slot is free and the batch is full, its oldest request has waited for
- * `maxDelayMs`, or {@link flush} was called. A full batch gains nothing by waiting, and may start ahead of a free slot. The group with the oldest request comes first, and within a group the
- * order is that of arrival. Batches that are not full start in the next iteration of the event loop at the earliest, so
- * requests of the same iteration share a batch.
+ * `maxDelayMs`, or {@link flush} was called. A full batch gains nothing by waiting, and may start ahead of a free slot. The group
+ * with the oldest request comes first, and within a group the order is that of arrival. Batches that are not full start in the
+ * next iteration of the event loop at the earliest, so requests of the same iteration share a batch.
  */
 export class Batcher<T extends Batchable> {
   readonly #options: BatcherOptions<T>;
@@ -69,6 +69,7 @@ export class Batcher<T extends Batchable> {
 
   set maxBatch(rows: number) {
     this.#options.maxBatch = rows;
+    this.#startReady();
   }
 
   /** Number of queued requests. */
@@ -151,13 +152,13 @@ export class Batcher<T extends Batchable> {
     while (!this.#paused && this.#running < slots + (ahead?.() ?? 0)) {
       const now = performance.now();
       const isFree = this.#running < slots;
-      const group = this.#oldest((candidate) =>
-        isFree ? this.#waitOf(candidate, now) <= tolerance : candidate.rows >= maxBatch,
-      );
+      const group = this.#oldest((candidate) => this.#waitOf(candidate, now) <= tolerance);
       if (group === undefined) {
         if (isFree) this.#wake(now);
         return;
       }
+      // One that may still grow waits for a free slot, and full ones behind it too: they would get ahead of it for ever.
+      if (!isFree && group.rows < maxBatch && !group.first.alone) return;
       this.#running++;
       this.#options.start(this.#take(group));
     }

@@ -112,6 +112,35 @@ describe('Batcher', () => {
     expect(ids()[3]).toEqual([6, 7]);
   });
 
+  it('lets full batches of one key not get ahead of a request of another one for ever', () => {
+    const { add, started, batcher } = batcherOf({ maxDelayMs: 0, maxBatch: 2, ahead: () => 1 });
+    const keys = () => started.map((batch) => batch.map(({ key }) => key).join(''));
+    for (let i = 0; i < 4; i++) add();
+    add({ key: 'b' });
+    for (let i = 0; i < 4; i++) {
+      vi.advanceTimersByTime(1);
+      batcher.release();
+      add();
+      add();
+    }
+    expect(keys()).toEqual(['aa', 'aa', 'b', 'aa', 'aa', 'aa']);
+  });
+
+  it('starts a request that has to be alone ahead of a free slot', () => {
+    const { add, ids } = batcherOf({ maxDelayMs: 0, maxBatch: 2, ahead: () => 1 });
+    for (let i = 0; i < 2; i++) add();
+    add({ alone: true });
+    expect(ids()).toEqual([[0, 1], [2]]);
+  });
+
+  it('starts batches that a smaller maxBatch makes full', () => {
+    const { add, ids, batcher } = batcherOf();
+    add();
+    add();
+    batcher.maxBatch = 2;
+    expect(ids()).toEqual([[0, 1]]);
+  });
+
   it('uses every slot', () => {
     const { add, ids, batcher } = batcherOf({ maxBatch: 1, slots: 3 });
     for (let i = 0; i < 4; i++) add();
