@@ -24,8 +24,8 @@ export interface LoadProgramOptions {
 
 const LOAD_KEYS = optionKeys('device');
 
-/** A program that was exported in Python. */
-abstract class ForeignProgram<Out> extends Runnable<Out> {
+/** @internal A program that was exported in Python. Its file does not say which batch sizes it takes. */
+export abstract class ForeignProgram<Out> extends Runnable<Out> {
   /** The file it was loaded from. */
   readonly file: string;
 

@@ -10,11 +10,13 @@ import { Cancellation } from './cancellation.js';
 import type { Collation, Holder } from './collation.js';
 import type { Generation } from './generation.js';
 import type { PoolMetrics } from './pool-metrics.js';
-import type { PhaseCounts, PoolBatch, PoolRequest } from './pool-request.js';
+import type { PhaseCounts, PoolBatch, PoolRequest, Trial } from './pool-request.js';
 import { WorkerDied } from './worker-engine.js';
 
 /** What the batches of a pool need of it. */
 export interface BatchesOptions {
+  /** Of the pool. */
+  name: string;
   replicas: number;
   maxBatch: number;
   maxDelayMs: number;
@@ -80,25 +82,36 @@ export class Batches {
         this.batcher.release();
         await undefined;
         answerBatch(batch, results, collation);
+        const { trial } = requests[0]!;
+        if (trial !== undefined && --trial.left === 0) this.#limit(generation, trial);
       }
     } catch (error) {
       failure = error;
       batch.hasEnded = true;
-      for (const request of requests) this.#fail(request, error);
+      this.#fail(batch, error, generation);
     }
     cancellation.end();
     for (const request of requests)
       if (request.isSettled && request.input !== undefined) holder.release(request.input);
     const ms = performance.now() - startedAt;
-    const rows = requests.reduce((sum, request) => sum + request.rows, 0);
+    const rows = rowsOf(requests);
     this.#msPerRequest += (ms / requests.length - this.#msPerRequest) * (this.#msPerRequest === 0 ? 1 : 0.1);
     metrics.batch(requests.length, rows, ms, failure);
     generation.end();
     if (!hasReleased) this.batcher.release();
   }
 
+  #fail({ requests }: PoolBatch, error: unknown, { engine }: Generation): void {
+    const isTrial = engine.sizes !== undefined && requests.length > 1;
+    const trial = isTrial ? { rows: rowsOf(requests), left: requests.length, error } : undefined;
+    for (const request of requests) {
+      request.trial = trial;
+      this.#failRequest(request, error);
+    }
+  }
+
   /** A request that was not alone in its batch, or whose worker ended, is repeated once. */
-  #fail(request: PoolRequest, error: unknown): void {
+  #failRequest(request: PoolRequest, error: unknown): void {
     if (request.isSettled) return;
     const hasCrashed = error instanceof WorkerDied;
     if (hasCrashed && ++request.crashes > 1) {
@@ -117,4 +130,26 @@ export class Batches {
     this.#options.phases.move(request, 'queued');
     this.batcher.add(request);
   }
+
+  /** Halves the batches of a program that has failed with one, but computes each of its requests alone. */
+  #limit(generation: Generation, { rows, error }: Trial): void {
+    const { sizes } = generation.engine;
+    const most = Math.max(1, Math.floor(rows / 2));
+    if (sizes === undefined || most >= (sizes.most ?? Number.POSITIVE_INFINITY)) return;
+    Object.assign(sizes, { most, reason: error });
+    if (generation !== this.#options.generation() || most >= this.batcher.maxBatch) return;
+    this.batcher.maxBatch = most;
+    const { name } = this.#options;
+    process.emitWarning(
+      `The program of the pool ${JSON.stringify(name)} does not compute ${rows} rows at once, and gets at most ${most} from now on: ${error instanceof Error ? error.message : String(error)} (give batching.maxBatch, or an input for warmup, with which createPool finds the limit)`,
+      { type: 'DyconvWarning', code: 'DYCONV_BATCH_SIZE' },
+    );
+  }
+}
+
+/** The rows of requests together. */
+function rowsOf(requests: readonly PoolRequest[]): number {
+  let rows = 0;
+  for (const request of requests) rows += request.rows;
+  return rows;
 }

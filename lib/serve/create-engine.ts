@@ -3,13 +3,14 @@
  * @module
  */
 import { untilAborted } from '../check/signal.js';
-import { invalidArgument, WorkerError } from '../errors.js';
+import { DisposedError, invalidArgument, WorkerError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
 import { Cancellation } from './cancellation.js';
 import { COLLATIONS } from './collation.js';
 import {
   type BatchFunction,
+  type BatchSizes,
   type Engine,
   FunctionEngine,
   type PoolProgram,
@@ -67,6 +68,7 @@ export async function createEngine(
       const maxBatch = maxBatchOf(engine, settings);
       if (settings.warmup !== undefined)
         await untilAborted(warmUp(engine, { ...settings, maxBatch }), signal);
+      maxBatchOf(engine, settings); // The warm-up may have found a limit.
       return engine;
     } catch (error) {
       await engine.close();
@@ -79,20 +81,24 @@ export async function createEngine(
 
 /**
  * Most rows of a batch of an engine.
- * @throws ArgumentError for an option above the batch size of a program with a fixed one.
+ * @throws ArgumentError for an option above those that the program takes.
  */
 export function maxBatchOf(
-  { batchRows }: Engine,
+  { batchRows, sizes }: Engine,
   { maxBatch, isMaxBatchGiven }: Pick<ResolvedPoolOptions, 'maxBatch' | 'isMaxBatchGiven'>,
 ): number {
-  if (batchRows === undefined) return maxBatch;
-  if (isMaxBatchGiven && maxBatch > batchRows)
-    throw invalidArgument(
-      'batching.maxBatch',
-      `at most ${batchRows}, the fixed batch size of the program (nn.compile with dynamicBatch leaves it free)`,
-      maxBatch,
-    );
-  return Math.min(maxBatch, batchRows);
+  const most = batchRows ?? sizes?.most;
+  if (most === undefined) return maxBatch;
+  if (isMaxBatchGiven && maxBatch > most) {
+    const why =
+      batchRows === undefined
+        ? 'the most rows of the warm-up input that the program computes at once (its file was exported with a limit)'
+        : 'the fixed batch size of the program (nn.compile with dynamicBatch leaves it free)';
+    const error = invalidArgument('batching.maxBatch', `at most ${most}, ${why}`, maxBatch);
+    error.cause = sizes?.reason;
+    throw error;
+  }
+  return Math.min(maxBatch, most);
 }
 
 async function startEngine(
@@ -109,29 +115,65 @@ async function startEngine(
 /** Requests of the warm-up at most: `maxBatch` may be larger than any batch of the service. */
 const MAX_WARMUP = 4096;
 
-async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: EngineSettings): Promise<void> {
+/** Runs the input alone and in a full batch, on each replica. Finds the most rows of a batch where the program does not say it. */
+async function warmUp(engine: Engine, settings: EngineSettings): Promise<void> {
+  const { inputs, replicas, maxBatch, warmup } = settings;
+  const { rows } = COLLATIONS[inputs].describe(warmup);
+  const full = Math.min(MAX_WARMUP, Math.max(1, Math.floor(maxBatch / rows)));
+  const run = (requests: number, times = replicas) =>
+    Promise.all(Array.from({ length: times }, () => runBatch(engine, settings, requests)));
+  await run(1);
+  if (full === 1) return;
+  if (engine.sizes !== undefined) await findMost(engine.sizes, rows, full, (requests) => run(requests, 1));
+  const most = Math.floor((engine.sizes?.most ?? full * rows) / rows);
+  if (most > 1) await run(most);
+}
+
+/** One batch of several times the warm-up input. */
+async function runBatch(engine: Engine, { inputs, warmup }: EngineSettings, requests: number): Promise<void> {
   const collation = COLLATIONS[inputs];
   const { rows } = collation.describe(warmup);
-  const full = Math.min(MAX_WARMUP, Math.max(1, Math.floor(maxBatch / rows)));
-  for (const requests of new Set([1, full])) {
-    const run = async (): Promise<void> => {
-      const inputs = new Array(requests).fill(warmup);
-      const cancellation = new Cancellation();
-      if (engine.runBatch) {
-        for (const output of await engine.runBatch(inputs, cancellation)) collation.dispose(output);
-        return;
-      }
-      const joined = collation.join(inputs);
-      try {
-        const output = await engine.run(joined.input, cancellation);
-        const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
-        collation.split(output, counts, joined.input);
-      } finally {
-        joined.release();
-      }
-    };
-    await Promise.all(Array.from({ length: replicas }, run));
+  const all = new Array(requests).fill(warmup);
+  const cancellation = new Cancellation();
+  if (engine.runBatch) {
+    for (const output of await engine.runBatch(all, cancellation)) collation.dispose(output);
+    return;
   }
+  const joined = collation.join(all);
+  try {
+    const output = await engine.run(joined.input, cancellation);
+    const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
+    collation.split(output, counts, joined.input);
+  } finally {
+    joined.release();
+  }
+}
+
+/**
+ * Finds the largest batch that a program computes, by bisection: an export may fix the batch size, or limit it.
+ * @param full - More requests are not needed. One is known to work.
+ */
+async function findMost(
+  sizes: BatchSizes,
+  rows: number,
+  full: number,
+  run: (requests: number) => Promise<unknown>,
+): Promise<void> {
+  let most = 1;
+  let tooMany = full + 1;
+  let next = full;
+  while (tooMany - most > 1) {
+    try {
+      await run(next);
+      most = next;
+    } catch (error) {
+      if (error instanceof DisposedError) throw error;
+      sizes.reason = error;
+      tooMany = next;
+    }
+    next = Math.floor((most + tooMany) / 2);
+  }
+  if (most < full) sizes.most = most * rows;
 }
 
 /** What a pool of a kind can be changed to. @throws ArgumentError for something else. */

@@ -6,13 +6,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { untilAborted } from '../check/signal.js';
 import { ArgumentError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
+import { ForeignProgram } from '../program/foreign.js';
 import { fixedBatchOf, zeroInputsOf } from '../program/inputs.js';
 import { Program } from '../program/program.js';
 import { Runnable } from '../program/runner.js';
 import { noGrad, tidy, untidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Cancellation } from './cancellation.js';
-import { disposeAll, ownOutputs, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
+import {
+  disposeAll,
+  joinInputs,
+  ownOutputs,
+  type TensorInput,
+  type TensorOutput,
+  type WaitingInputs,
+} from './rows.js';
 
 /** Tensors by name, as `module.stateDict()` returns them. */
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -41,6 +49,8 @@ export interface Engine {
   readonly mayHang?: boolean | undefined;
   /** The number of rows of every batch, for a program with a fixed batch size. */
   readonly batchRows?: number | undefined;
+  /** For a program that does not say which batch sizes it takes: what is known of them. */
+  readonly sizes?: BatchSizes | undefined;
   /**
    * Replaces the weights. No batch runs meanwhile.
    * @param signal - Gives it up: code of the user may never end.
@@ -48,6 +58,14 @@ export interface Engine {
   loadStateDict(state: StateDict, signal: AbortSignal): Promise<void>;
   /** Frees threads. No batch runs any more. */
   close(): Promise<void>;
+}
+
+/** What batches of an engine have shown. */
+export interface BatchSizes {
+  /** Most rows that it takes; undefined: any number, as far as is known. */
+  most: number | undefined;
+  /** The error of a batch with more rows. */
+  reason: unknown;
 }
 
 /** A network that runs on native threads: a Program. */
@@ -89,6 +107,7 @@ export class ProgramEngine implements Engine {
   readonly queues: boolean;
   readonly mayHang: boolean;
   readonly batchRows: number | undefined;
+  readonly sizes: BatchSizes | undefined;
   readonly #program: PoolProgram;
   readonly #replicas: readonly Replica[];
   readonly #threads: number;
@@ -98,11 +117,12 @@ export class ProgramEngine implements Engine {
   constructor(program: PoolProgram, replicas: number, threads: number) {
     if (program instanceof Runnable) program.replicate().dispose(); // Fails for a disposed one.
     this.batchRows = program instanceof Program ? fixedBatchOf(program) : undefined;
+    this.sizes = program instanceof ForeignProgram ? { most: undefined, reason: undefined } : undefined;
     this.#program = program;
     this.#threads = threads;
     const more = Array.from({ length: replicas - 1 }, () => program.replicate?.() ?? program);
     this.#replicas = [program, ...more].map((handle) => ({ program: handle, batches: 0 }));
-    this.queues = program.runBatch !== undefined;
+    this.queues = program instanceof Runnable;
     this.mayHang = !(program instanceof Runnable);
   }
 
@@ -115,7 +135,7 @@ export class ProgramEngine implements Engine {
     return (inputs, cancellation) =>
       this.#with((program) =>
         program instanceof Runnable
-          ? outputsOf(program.startBatch(inputs as TensorInput[], this.#threads), cancellation)
+          ? runRunnable(program, inputs as TensorInput[], this.#threads, cancellation)
           : runForeign(program, inputs as TensorInput[], this.#threads, cancellation),
       );
   }
@@ -214,6 +234,24 @@ async function outputsOf(
   const results = await outputs;
   if (results === undefined) throw cancellation.signal.reason;
   return results;
+}
+
+/** A program that was compiled or loaded. */
+async function runRunnable(
+  program: Runnable<TensorOutput>,
+  inputs: readonly TensorInput[],
+  threads: number,
+  cancellation: Cancellation,
+): Promise<TensorOutput[]> {
+  // Steps of a TorchScript module may change its input in place, or return a view of it. Several inputs are joined, and so copied.
+  const isChanged = inputs.length === 1 && program instanceof ForeignProgram;
+  const copy = isChanged ? joinInputs(inputs) : undefined;
+  try {
+    const own = copy === undefined ? inputs : [copy.input];
+    return await outputsOf(program.startBatch(own as TensorInput[], threads), cancellation);
+  } finally {
+    copy?.release();
+  }
 }
 
 /** A program of the user, which may record its operations. */

@@ -19,7 +19,8 @@ export interface BatchingOptions {
   /**
    * Maximum number of rows of a batch: the first dimension of its tensors, or the number of values. A request with more rows is
    * a separate batch. Default 32, or the batch size of a program with a fixed one (`nn.compile` with `{ dynamicBatch: false }`):
-   * a request to it must have exactly as many rows and is a separate batch. A larger number is then an ArgumentError.
+   * a request to it must have exactly as many rows and is a separate batch. A larger number is then an ArgumentError. Programs of
+   * `loadTorchScript` and `loadPackage` do not say which batch sizes they take: the option `warmup` finds it out.
    */
   maxBatch?: number | undefined;
   /**
@@ -71,7 +72,11 @@ export interface PoolOptions {
   batching?: BatchingOptions | undefined;
   /** Default for requests: milliseconds until a RequestTimeoutError. Default Infinity. */
   timeoutMs?: number | undefined;
-  /** An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` rows, of at most 4,096 inputs. Default: none. */
+  /**
+   * An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` rows, of at most
+   * 4,096 inputs. Of a program from Python that does not compute so many rows, the largest batch that it computes is found, and the
+   * pool makes no larger ones. Default: none.
+   */
   warmup?: unknown;
   /** Value of the label `pool` of all metrics. Open pools with one registry need different names. Default `'default'`. */
   name?: string | undefined;

@@ -78,6 +78,14 @@ export interface PoolBatch {
   unsettled: number;
 }
 
+/** A batch that failed: if each of its requests succeeds alone, it had too many rows. */
+export interface Trial {
+  readonly rows: number;
+  readonly error: unknown;
+  /** Number of requests that have not succeeded alone. */
+  left: number;
+}
+
 /** Called once for a request, when it is settled. */
 export type OnSettle = (request: PoolRequest, outcome: Outcome, now: number, error?: unknown) => void;
 
@@ -100,6 +108,8 @@ export class PoolRequest implements Batchable {
   phase: Phase = 'preparing';
   /** The batch that it is in. */
   batch: PoolBatch | undefined;
+  /** Of the batch that failed and of which it is repeated; undefined if nothing can be learned from that. */
+  trial: Trial | undefined;
   /** Number of batches of it whose worker ended. */
   crashes = 0;
   /** Settles with the result of its rows. */

@@ -98,8 +98,9 @@ export class Pool<I = unknown, O = unknown> {
 
   /**
    * Answers a request.
-   * @param input - The caller can dispose it at once, but must not change its values before the answer. A function, for inputs
-   *   that are slow to prepare, is called after the request was accepted; the pool owns its result.
+   * @param input - The caller can dispose a tensor at once, but must not change its values before the answer; other
+   *   values are passed as they are. A function, for inputs that are slow to prepare, is called after the request was accepted;
+   *   the pool owns its result.
    * @returns The rows of the result that belong to the input, which the caller must dispose.
    * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the
    * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the network throws
@@ -226,19 +227,17 @@ export class Pool<I = unknown, O = unknown> {
       end();
       request.reject('failed', error);
     };
-    let input: unknown;
-    try {
-      input = prepare();
-    } catch (error) {
-      fail(error);
-      return;
-    }
     const enqueue = (value: unknown) => {
       this.#enqueuePrepared(request, value);
       end();
     };
-    if (isPromise(input)) Promise.resolve(input).then(enqueue, fail);
-    else enqueue(input);
+    try {
+      const input = prepare();
+      if (isPromise(input)) Promise.resolve(input).then(enqueue, fail);
+      else enqueue(input);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   #enqueuePrepared(request: PoolRequest, input: unknown): void {
@@ -281,8 +280,11 @@ export class Pool<I = unknown, O = unknown> {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve;
       });
-    await this.#networks.close();
-    this.#collation.dispose(this.#warmup);
-    this.#metrics.close();
+    try {
+      await this.#networks.close();
+    } finally {
+      this.#collation.dispose(this.#warmup);
+      this.#metrics.close();
+    }
   }
 }

@@ -163,10 +163,12 @@ export class TensorHolder {
   }
 }
 
-/** Inputs of requests as one batch. */
+/**
+ * Inputs of requests as one batch. It is always a copy, also of one request: code of the user may change its input in place, or
+ * return a view of it, and the memory is that of the caller.
+ */
 export function joinInputs(inputs: readonly TensorInput[]): Joined {
   const [first] = inputs;
-  if (inputs.length === 1) return { input: first!, release: () => {} };
   const join = (tensors: Tensor[]): Tensor => untidy(() => noGrad(() => cat(tensors)));
   const input = isTensor(first)
     ? join(inputs as Tensor[])

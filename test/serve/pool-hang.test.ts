@@ -53,14 +53,16 @@ describe('a batch that nobody waits for and that does not end', { timeout: limit
     return (...args: A) => (calls++ === 0 ? forever() : fn(...args));
   };
   const double = async (x: serve.TensorInput) => (x as Tensor).mul(2);
-  it.each<[string, () => serve.PoolOptions]>([
-    ['a function', () => ({ run: once((x: Tensor) => x.mul(2)) })],
-    ['a program of the user', () => ({ program: { run: once(double) } })],
+  // Inputs that remain: of the request, and the copy of it that the code of the user got.
+  it.each<[string, () => serve.PoolOptions, number]>([
+    ['a function', () => ({ run: once((x: Tensor) => x.mul(2)) }), 2],
+    ['a program of the user', () => ({ program: { run: once(double) } }), 2],
     [
       'its runBatch',
       () => ({ program: { run: double, runBatch: once((all) => Promise.all(all.map(double))) } }),
+      1,
     ],
-  ])('frees the replica of %s', async (_, source) => {
+  ])('frees the replica of %s', async (_, source, inputs) => {
     const before = memory().numTensors;
     const pool = await serve.createPool<Tensor>({ ...source(), batching: { maxBatch: 1 } });
     const row = () => ones([1, 2]);
@@ -69,7 +71,7 @@ describe('a batch that nobody waits for and that does not end', { timeout: limit
     expect(valuesOf(await answered)).toEqual([[2, 2]]);
     await pool.close();
     expect(pool.metrics()).toMatchObject({ answered: 1, timedOut: 1, runningBatches: 0 });
-    expect(memory().numTensors).toBe(before + 1); // the input that the function still has
+    expect(memory().numTensors).toBe(before + inputs);
   });
 
   it.each<[string, () => serve.PoolOptions]>([
@@ -95,7 +97,7 @@ describe('a batch that nobody waits for and that does not end', { timeout: limit
     });
     expect(await pool.run(() => ones([1, 2]), { timeoutMs: 20 }).catch(nameOf)).toBe('RequestTimeoutError');
     await pool.close();
-    expect(memory().numTensors).toBe(before + 1);
+    expect(memory().numTensors).toBe(before + 2);
     await sleep(600);
     expect(memory().numTensors).toBe(before);
   });

@@ -92,6 +92,30 @@ describe('inputs', () => {
   });
 });
 
+describe('code of the user', () => {
+  it.each<[string, () => serve.PoolOptions]>([
+    ['a function', () => ({ run: (x: Tensor) => x.mul_(2).reshape([-1, 3, 1]) })],
+    ['a program', () => ({ program: { run: async (x) => (x as Tensor).mul_(2).reshape([-1, 3, 1]) } })],
+  ])('does not change the memory of the caller, and shares none with it: %s', async (_, source) => {
+    await using pool = await serve.createPool<Tensor>(source());
+    for (const requests of [1, 2]) {
+      using x = row();
+      const answers = await Promise.all(Array.from({ length: requests }, () => pool.run(x)));
+      expect(x.arraySync()).toEqual([[1, 2, 3]]);
+      x.fill_(7);
+      for (const y of answers) expect(valuesOf(y)).toEqual([[[2], [4], [6]]]);
+    }
+  });
+
+  it('may return its input', async () => {
+    await using pool = await serve.createPool<Tensor>({ run: (x: Tensor) => x });
+    using x = row();
+    const y = await pool.run(x);
+    x.fill_(7);
+    expect(valuesOf(y)).toEqual([[1, 2, 3]]);
+  });
+});
+
 describe('inputs that wait', () => {
   it('are computed by a program of another kind after a swap', async () => {
     const program = nn.compile((x: Tensor) => x.mul(2), zeros([1, 3]));
