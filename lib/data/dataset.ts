@@ -52,6 +52,8 @@ export interface Dataset<T = unknown> {
    * names do not have this method.
    */
   nameOf?: ((index: number) => string) | undefined;
+  /** The path of the file of sample `index`. Only sets of files have this method. */
+  pathOf?: ((index: number) => string) | undefined;
 }
 
 /** Images of one size with one label each: in memory, or in files that are decoded when they are read. */
@@ -93,6 +95,8 @@ export interface DatasetParts {
   source: string;
   /** Names of the samples, `labels.length` of them. Default: samples have no names. */
   names?: readonly string[] | undefined;
+  /** The files of the samples, `labels.length` paths. Default: samples are not files. */
+  paths?: readonly string[] | undefined;
 }
 
 /**
@@ -108,6 +112,7 @@ export function createDataset({
   labels,
   source,
   names,
+  paths,
 }: DatasetParts): InMemoryDataset {
   const size = shape[0] * shape[1] * shape[2];
   const { length } = labels;
@@ -140,6 +145,7 @@ export function createDataset({
         return { image: images.subarray(start, start + size), label: labels[index]! };
       },
       ...(names && { nameOf: (index: number) => names[check(index)]! }),
+      ...(paths && { pathOf: (index: number) => paths[check(index)]! }),
     },
     source,
   );

@@ -45,6 +45,7 @@ export function lazyPictures({
     labels: Uint16Array.from(files, ({ label }) => label),
     concurrency: DECODES_AT_A_TIME,
     nameOf: (index) => files[checkIndex(index, length)]!.name,
+    pathOf: (index) => files[checkIndex(index, length)]!.path,
     async get(index) {
       const { path, label, source = path } = files[checkIndex(index, length)]!;
       try {

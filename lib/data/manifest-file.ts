@@ -99,9 +99,8 @@ export function atLine(file: string, line: number): string {
   return `${file}, line ${line}`;
 }
 
-/** The splits that a manifest has rows of; null if it has no splits. @throws DatasetError. */
-export async function manifestSplits(file: string): Promise<ReadonlySet<FolderSplit> | null> {
-  const rows = await readManifest(file);
+/** The splits that there are rows of; null if rows have no splits. */
+export function splitsOfRows(rows: readonly ManifestRow[]): ReadonlySet<FolderSplit> | null {
   const splits = new Set(rows.map(({ split }) => split).filter((split) => split !== undefined));
   return splits.size === 0 ? null : splits;
 }

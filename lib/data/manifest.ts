@@ -51,16 +51,19 @@ export async function manifest(options: ManifestOptions): Promise<ImageDataset> 
   const { file, split = 'train', ...rest } = checkOptions(options, MANIFEST_KEYS);
   checkPath(file, 'the path of a manifest', 'file');
   checkPictureSet(split, rest);
-  return pictureSet('manifest', split, await findListed(file, split, rest.classes), rest);
+  return pictureSet('manifest', split, findListed(file, await readManifest(file), split, rest.classes), rest);
 }
 
-/** The images of a split in a manifest, and the class of each. */
-export async function findListed(
+/**
+ * The images of a split in a manifest, and the class of each.
+ * @param file - The manifest, for messages.
+ */
+export function findListed(
   file: string,
+  rows: readonly ManifestRow[],
   split: FolderSplit,
   known: readonly string[] | undefined,
-): Promise<FoundPictures> {
-  const rows = await readManifest(file);
+): FoundPictures {
   const own = rowsOf(rows, split);
   if (own.length === 0)
     throw datasetError(file, `expected rows of the split ${split} but found none, only of ${splitsIn(rows)}`);

@@ -6,6 +6,7 @@ import { oneOf } from '../check/arguments.js';
 import { checkFunction, optionKeys } from '../check/index.js';
 import { usableCores } from '../control-groups.js';
 import { DatasetError, invalidArgument } from '../errors.js';
+import { forEachParallel } from '../files/parallel.js';
 import { allocateBytes } from './bytes.js';
 import { listNames } from './class-names.js';
 import { createDataset, datasetError, type ImageDataset, type Split, warn } from './dataset.js';
@@ -111,6 +112,7 @@ export async function pictureSet(
       images,
       labels: Uint16Array.from(files, ({ label }) => label),
       names: files.map(({ name }) => name),
+      paths: files.map(({ path }) => path),
     });
   } else {
     // Only decoding shows whether an image is intact, and what is left out is not part of the set.
@@ -202,23 +204,19 @@ async function forEachPicture(
 ): Promise<boolean[]> {
   const good = new Array<boolean>(files.length).fill(true);
   const failures: Failure[] = [];
-  let next = 0;
   let done = 0;
-  const work = async () => {
-    for (let i = next++; i < files.length; i = next++) {
-      signal?.throwIfAborted();
-      const { path, source = path } = files[i]!;
-      try {
-        await read(files[i]!, i);
-      } catch (error) {
-        good[i] = false;
-        failures.push({ index: i, source, error: error as Error });
-        if (unreadable === 'skip') onSkip?.(source, (error as Error).message);
-      }
-      onProgress?.(++done, files.length);
+  await forEachParallel(files, usableCores(), async (file, i) => {
+    signal?.throwIfAborted();
+    const { path, source = path } = file;
+    try {
+      await read(file, i);
+    } catch (error) {
+      good[i] = false;
+      failures.push({ index: i, source, error: error as Error });
+      if (unreadable === 'skip') onSkip?.(source, (error as Error).message);
     }
-  };
-  await Promise.all(Array.from({ length: usableCores() }, work));
+    onProgress?.(++done, files.length);
+  });
   if (failures.length > 0 && unreadable !== 'skip') throw unreadableError(failures, files.length);
   if (failures.length > 0 && onSkip === undefined)
     warn('DYCONV_SKIPPED', unreadableError(failures, files.length).message);

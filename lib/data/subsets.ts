@@ -20,6 +20,8 @@ export class Subset<T = unknown> implements Dataset<T> {
   readonly indices: readonly number[];
   /** The name of sample `index`; only if the set has names. */
   readonly nameOf?: (index: number) => string;
+  /** The path of the file of sample `index`; only of a set of files. */
+  readonly pathOf?: (index: number) => string;
 
   /** @throws ArgumentError for an invalid data set or index. */
   constructor(dataset: Dataset<T>, indices: Iterable<number>) {
@@ -33,6 +35,7 @@ export class Subset<T = unknown> implements Dataset<T> {
         throw invalidArgument(`indices[${i}]`, `an integer from 0 to ${dataset.length - 1}`, index);
     }
     if (dataset.nameOf) this.nameOf = (index) => dataset.nameOf!(this.#at(index));
+    if (dataset.pathOf) this.pathOf = (index) => dataset.pathOf!(this.#at(index));
   }
 
   /** Number of samples. */
@@ -92,6 +95,8 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
   readonly length: number;
   /** The name of sample `index`; only if all sets have names. */
   readonly nameOf?: (index: number) => string;
+  /** The path of the file of sample `index`; only if all sets are sets of files. */
+  readonly pathOf?: (index: number) => string;
 
   /** @throws ArgumentError for invalid data sets or an empty list; DatasetError for classes that differ from those of the first one. */
   constructor(datasets: Iterable<Dataset<T>>) {
@@ -107,6 +112,11 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
       this.nameOf = (index) => {
         const [set, at] = this.#at(index);
         return set.nameOf!(at);
+      };
+    if (this.datasets.every((set) => set.pathOf))
+      this.pathOf = (index) => {
+        const [set, at] = this.#at(index);
+        return set.pathOf!(at);
       };
   }
 

@@ -63,8 +63,9 @@ function differenceOf(first: ComparisonRow, second: ComparisonRow, tested: boole
   const [a, b] = [imagesOf(first), imagesOf(second)];
   if (a.part !== b.part) return measuredOn((row) => imagesOf(row).part);
   if (a.images !== b.images) return measuredOn((row) => `${formatCount(imagesOf(row).images)} images`);
-  if (a.digest !== null && b.digest !== null && a.digest !== b.digest)
-    return 'they were measured on different images';
+  const differ = (key: 'digest' | 'contents') => a[key] !== null && b[key] !== null && a[key] !== b[key];
+  if (differ('digest')) return 'they were measured on different images';
+  if (differ('contents')) return 'they were measured on images of the same names but different contents';
   return null;
 }
 

@@ -2,7 +2,7 @@
  * The rows of a comparison: what the runs of a group come to.
  * @module
  */
-import type { EpochRecord, EvaluationRecord, RunData } from '../run/records.js';
+import type { EpochRecord, EvaluationRecord, ImageDigests, RunConfig, RunData } from '../run/records.js';
 import type { RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
@@ -14,6 +14,8 @@ export interface MeasuredImages {
   images: number;
   /** Digest of their names and classes; null where the runs have none. */
   digest: string | null;
+  /** Digest of their names, classes and contents; null where the runs have none. */
+  contents: string | null;
 }
 
 /** One model of the comparison. A field is null if no run of the group has the value. */
@@ -136,23 +138,26 @@ const TEST_IMAGES = 'the test images';
 
 /** The images that chose the best epoch. */
 function validationImages(runs: readonly RunData[]): MeasuredImages {
-  const { valSplit, imageDigests } = runs[0]!.config;
+  const { config } = runs[0]!;
+  const { valSplit } = config;
   const images = Math.min(...runs.map(({ config }) => config.valImages));
-  if (valSplit === 'folder')
-    return { part: 'the validation images', images, digest: imageDigests?.val ?? null };
+  if (valSplit === 'folder') return { part: 'the validation images', images, ...digestsOf(config, 'val') };
   // The seed chooses them among the training images.
   if (valSplit)
-    return {
-      part: `${100 * valSplit} % of the training images`,
-      images,
-      digest: imageDigests?.train ?? null,
-    };
-  return { part: TEST_IMAGES, images, digest: imageDigests?.test ?? null };
+    return { part: `${100 * valSplit} % of the training images`, images, ...digestsOf(config, 'train') };
+  return { part: TEST_IMAGES, images, ...digestsOf(config, 'test') };
 }
 
 function testImages(runs: readonly RunData[]): MeasuredImages {
   const images = Math.min(...runs.map(({ evaluation }) => evaluation?.images ?? 0));
-  return { part: TEST_IMAGES, images, digest: runs[0]!.config.imageDigests?.test ?? null };
+  return { part: TEST_IMAGES, images, ...digestsOf(runs[0]!.config, 'test') };
+}
+
+function digestsOf(
+  { imageDigests, contentDigests }: RunConfig,
+  split: keyof ImageDigests,
+): Pick<MeasuredImages, 'digest' | 'contents'> {
+  return { digest: imageDigests?.[split] ?? null, contents: contentDigests?.[split] ?? null };
 }
 
 function attentionOf(runs: readonly RunData[]): AttentionChange[] | null {

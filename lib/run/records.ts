@@ -109,7 +109,7 @@ export interface ParameterCounts {
   total: number;
 }
 
-/** Digests of the names and classes of the images of a run. */
+/** Digests of the images of a run. */
 export interface ImageDigests {
   /** Digest of the training images, including those held out for validation. */
   train: string;
@@ -140,6 +140,11 @@ export interface RunConfig {
    * images without names, such as CIFAR-10, and in older runs.
    */
   imageDigests?: ImageDigests | undefined;
+  /**
+   * Digests of the names, classes and contents of the images, by which changed files of the same names are recognized. Absent for images that
+   * are not files, and in older runs.
+   */
+  contentDigests?: ImageDigests | undefined;
   /** Images of an epoch. */
   trainImages: number;
   /** Images of a validation. */

@@ -47,6 +47,12 @@ const scalar = v.custom<number | string | boolean>(
   'a number, a string or a boolean',
 );
 
+const imageDigests = object<ImageDigests>('the digests of the images', {
+  train: string,
+  test: string,
+  val: v.optional(string),
+});
+
 /** `config.json`. */
 export const CONFIG: Schema<RunConfig> = v.pipe(
   withJson(
@@ -61,13 +67,8 @@ export const CONFIG: Schema<RunConfig> = v.pipe(
       dataset: string,
       dataDir: v.nullable(string),
       classes: v.pipe(strings, v.minLength(1, 'at least one class')),
-      imageDigests: v.optional(
-        object<ImageDigests>('the digests of the images', {
-          train: string,
-          test: string,
-          val: v.optional(string),
-        }),
-      ),
+      imageDigests: v.optional(imageDigests),
+      contentDigests: v.optional(imageDigests),
       trainImages: count,
       valImages: count,
       valSplit: v.optional(v.nullable(v.union([number, v.literal('folder')], "a number or 'folder'"))),

@@ -45,10 +45,10 @@ export function resolveDevice(device) {
 /**
  * The configuration of a new run.
  * @param {TrainOptions} options
- * @param {{ trainSet: SetFacts, valSet: SetFacts, valSplit?: RunConfig['valSplit'] | undefined, imageDigests?: RunConfig['imageDigests'] }} sets - `valSplit`: default, that of the options.
+ * @param {{ trainSet: SetFacts, valSet: SetFacts, valSplit?: RunConfig['valSplit'] | undefined, digests?: Pick<RunConfig, 'imageDigests' | 'contentDigests'> }} sets - `valSplit`: default, that of the options.
  * @returns {Draft}
  */
-export function configOf(options, { trainSet, valSet, valSplit = options.valSplit, imageDigests }) {
+export function configOf(options, { trainSet, valSet, valSplit = options.valSplit, digests }) {
   const { dataset, dataDir, batchSize, limitTrain, limitTest, crop, padding } = options;
   const trainImages = Math.min(trainSet.length, limitTrain ?? trainSet.length);
   if (batchSize > trainImages) {
@@ -63,7 +63,7 @@ export function configOf(options, { trainSet, valSet, valSplit = options.valSpli
     // Later commands may run in another folder.
     dataDir: dataset === 'bundled' ? null : resolve(dataDir),
     classes: [...trainSet.classes],
-    ...(imageDigests && { imageDigests }),
+    ...digests,
     trainImages,
     valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],

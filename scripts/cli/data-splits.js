@@ -3,7 +3,7 @@
  * @module
  */
 import { ArgumentError } from '../../dist/errors.js';
-import { isPictures, loadDataset, pictureSplits, splitUnsplit } from './datasets.js';
+import { isPictures, listingOf, loadDataset, splitUnsplit } from './datasets.js';
 import { printable } from './printable.js';
 
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
@@ -37,9 +37,11 @@ export async function loadWithSplits(name, options) {
 /** @param {'folder' | 'manifest'} name @param {SourceOptions} options @returns {Promise<Splits>} */
 async function loadPictures(name, options) {
   const { root = 'data' } = options;
-  const found = await pictureSplits(name, root);
+  const listing = listingOf(name, options);
+  const given = { ...options, listing };
+  const found = await listing.splits();
   if (found === null) {
-    const all = await loadDataset(name, { ...options, split: 'train' });
+    const all = await loadDataset(name, { ...given, split: 'train' });
     try {
       const { trainSet, testSet } = splitUnsplit(name, all, { root });
       return { train: trainSet, test: testSet };
@@ -55,7 +57,7 @@ async function loadPictures(name, options) {
   for (const split of /** @type {const} */ (['train', 'val', 'test'])) {
     if (!found.has(split)) continue;
     const classes = splits.train?.classes;
-    splits[split] = await loadDataset(name, { ...options, split, ...(classes && { classes }) });
+    splits[split] = await loadDataset(name, { ...given, split, ...(classes && { classes }) });
   }
   return splits;
 }

@@ -3,8 +3,8 @@
  * @module
  */
 import cliProgress from 'cli-progress';
-import { manifestSplits } from '../../dist/data/manifest-file.js';
-import { folderSplits } from '../../dist/data/picture-files.js';
+import { PictureListing } from '../../dist/data/picture-listing.js';
+import { pictureSet } from '../../dist/data/picture-set.js';
 import { ArgumentError, DatasetError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
 import { DATA_MEMORY } from './run-options.js';
@@ -13,9 +13,14 @@ import { skippedFiles } from './warnings.js';
 
 /** @import { CreateOptions } from '../../dist/data/create.js' */
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
-/** @import { FolderSplit } from '../../dist/data/picture-files.js' */
 
-/** @typedef {Omit<CreateOptions, 'onProgress' | 'onMirrorFailure' | 'onDownloaded'>} SourceOptions */
+/**
+ * `listing`: of a folder or a manifest, if it is already listed.
+ * @typedef {Omit<CreateOptions, 'onProgress' | 'onMirrorFailure' | 'onDownloaded'> & { listing?: PictureListing | undefined }} SourceOptions
+ */
+
+/** The folder of data sets by default. */
+const DEFAULT_ROOT = 'data';
 
 /** What errors say to do in a command that downloads by default. */
 const HINTS = { download: 'Leave out --no-download', verify: 'add --no-verify for an archive of your own' };
@@ -33,7 +38,7 @@ export async function loadDataset(name, options) {
   const bars = sourceBars(process.stderr, amountOf);
   const skipped = skippedFiles();
   try {
-    return await data.create(name, {
+    return await create(name, {
       cache: 'mmap',
       hints: HINTS,
       memoryLimit: DATA_MEMORY * 2 ** 20,
@@ -51,6 +56,23 @@ export async function loadDataset(name, options) {
   }
 }
 
+/**
+ * A set by its name, as of `data.create`; image files as they were listed.
+ * @param {string} name
+ * @param {CreateOptions & { listing?: PictureListing | undefined }} options
+ * @returns {Promise<ImageDataset>}
+ */
+async function create(name, { listing, ...options }) {
+  if (!isPictures(name)) return data.create(name, options);
+  const { root = DEFAULT_ROOT, split, classes, onProgress, ...rest } = options;
+  const { size, memoryLimit, unreadable, onSkip, signal } = rest;
+  const found = await listingOf(name, { root, listing }).find(split, classes);
+  return pictureSet(name, split, found, {
+    ...{ classes, size, memoryLimit, unreadable, onSkip, signal },
+    onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
+  });
+}
+
 /** An error for images that cannot be read, with the option that skips them. @param {unknown} error */
 function withAdvice(error) {
   if (!(error instanceof DatasetError) || !/cannot be read as an image/.test(error.message)) return error;
@@ -66,12 +88,12 @@ export function isPictures(name) {
 }
 
 /**
- * The splits that a set of image files has; null if it has none.
- * @param {'folder' | 'manifest'} name @param {string} root
- * @returns {Promise<ReadonlySet<FolderSplit> | null>}
+ * The listing of a folder or a manifest: the one that there is, or a new one.
+ * @param {'folder' | 'manifest'} name
+ * @param {Pick<SourceOptions, 'root' | 'listing'>} options
  */
-export function pictureSplits(name, root) {
-  return name === 'folder' ? folderSplits(root) : manifestSplits(root);
+export function listingOf(name, { root = DEFAULT_ROOT, listing }) {
+  return listing ?? new PictureListing(name, root);
 }
 
 /**
@@ -84,16 +106,16 @@ export function pictureSplits(name, root) {
  * @param {{ byPosition?: boolean | undefined }} [how] - Of sets without splits, as of `splitForTest`.
  */
 export async function loadSplits(name, options, how = {}) {
-  const splits = isPictures(name) ? await pictureSplits(name, options.root ?? 'data') : undefined;
-  if (isPictures(name) && splits === null) {
-    const set = await loadDataset(name, { ...options, split: 'train' });
-    return splitUnsplit(name, set, { ...how, root: options.root ?? 'data' });
-  }
-  const trainSet = await loadDataset(name, { ...options, split: 'train' });
+  const listing = isPictures(name) ? listingOf(name, options) : undefined;
+  const given = { ...options, listing };
+  const splits = await listing?.splits();
+  const trainSet = await loadDataset(name, { ...given, split: 'train' });
+  if (isPictures(name) && splits === null)
+    return splitUnsplit(name, trainSet, { ...how, root: options.root ?? DEFAULT_ROOT });
   const { classes } = trainSet;
-  const testSet = await loadDataset(name, { ...options, split: 'test', classes });
+  const testSet = await loadDataset(name, { ...given, split: 'test', classes });
   if (!splits?.has('val') || !splits.has('test')) return { trainSet, testSet };
-  return { trainSet, testSet, valSet: await loadDataset(name, { ...options, split: 'val', classes }) };
+  return { trainSet, testSet, valSet: await loadDataset(name, { ...given, split: 'val', classes }) };
 }
 
 /** What a set without splits lacks, and where the images are expected, for messages. */

@@ -6,14 +6,14 @@ import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TrainingError } from '../../dist/index.js';
-import { isPictures, loadDataset, loadSplits, pictureSplits, splitUnsplit } from './datasets.js';
-import { digestOf, digestOfBoth } from './image-digests.js';
+import { isPictures, listingOf, loadDataset, loadSplits, splitUnsplit } from './datasets.js';
+import { contentDigestOf, digestOf, digestOfBoth } from './image-digests.js';
 import { printable } from './printable.js';
 
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
 /** @import { RunConfig } from '../../dist/train/index.js' */
 /** @import { SourceOptions } from './datasets.js' */
-/** @typedef {NonNullable<RunConfig['imageDigests']>} ImageDigests */
+/** @import { ImageDigests } from './image-digests.js' */
 
 /** Where data sets are by default. */
 const DEFAULT_ROOT = 'data';
@@ -41,12 +41,13 @@ export async function findTestImages(config, options) {
     return { set, isOwn: true, root: config.dataDir && root };
   }
   const isSamePlace = config.dataDir !== null && (await placeOf(root)) === (await placeOf(config.dataDir));
-  if ((await pictureSplits(dataset, root)) === null) {
-    const all = await loadDataset(dataset, { ...given, split: 'train' });
-    return { ...splitOrWhole(config, all, { root, isSamePlace }), root };
+  const listing = listingOf(dataset, given);
+  if ((await listing.splits()) === null) {
+    const all = await loadDataset(dataset, { ...given, listing, split: 'train' });
+    return { ...(await splitOrWhole(config, all, { root, isSamePlace })), root };
   }
-  const set = await loadDataset(dataset, { ...given, split: 'test' });
-  const isOwn = known ? digestOf(set) === known.test : isSamePlace;
+  const set = await loadDataset(dataset, { ...given, listing, split: 'test' });
+  const isOwn = known ? digestOf(set) === known.test && (await hasContents(config, set)) : isSamePlace;
   if (!isOwn)
     console.error(
       `${printable(root)}: these are not the test images of the training: comparisons and reports leave the result out`,
@@ -59,26 +60,42 @@ export async function findTestImages(config, options) {
  * @param {RunConfig} config
  * @param {ImageDataset} all
  * @param {{ root: string, isSamePlace: boolean }} found - `isSamePlace`: whether it is where the run was trained.
- * @returns {Pick<TestImages, 'set' | 'isOwn'>}
+ * @returns {Promise<Pick<TestImages, 'set' | 'isOwn'>>}
  */
-function splitOrWhole(config, all, { root, isSamePlace }) {
+async function splitOrWhole(config, all, { root, isSamePlace }) {
   const { imageDigests: known } = config;
   const name = /** @type {'folder' | 'manifest'} */ (config.dataset);
   const digest = digestOf(all);
   if (known ? digest === digestOfBoth(known.train, known.test) : isSamePlace) {
     const { trainSet, testSet } = splitUnsplit(name, all, { root, byPosition: !known });
-    if (known) checkSame(known, { train: digestOf(trainSet), test: digestOf(testSet) }, root);
+    if (known)
+      checkSame(config, { imageDigests: { train: digestOf(trainSet), test: digestOf(testSet) } }, root);
     else checkCount(config, trainSet.length, root);
-    return { set: testSet, isOwn: true };
+    // Also images of another set that have the same names: none of those that may have been trained on are measured.
+    const isOwn = await hasContents(config, testSet);
+    if (!isOwn)
+      console.error(
+        `${printable(root)}: the contents of test images differ from those in the training: comparisons and reports leave the result out`,
+      );
+    return { set: testSet, isOwn };
   }
-  if (isSamePlace && known) checkSame(known, { train: digest }, root);
+  if (isSamePlace) checkSame(config, { imageDigests: { train: digest } }, root);
+  const isTrained = known?.train === digest && (await hasContents(config, all, 'train'));
   const images = `all ${all.length.toLocaleString('en')} images are used for testing`;
   console.error(
-    known?.train === digest
+    isTrained
       ? `${printable(root)}: ${images}; they are the training images of the run`
       : `${printable(root)}: ${images}; they must not have been used in training`,
   );
-  return { set: all, isOwn: known?.test === digest };
+  return { set: all, isOwn: known?.test === digest && (await hasContents(config, all)) };
+}
+
+/**
+ * Whether images of the names of a split have the contents that they had in the training, as far as the run knows them.
+ * @param {RunConfig} config @param {ImageDataset} set @param {keyof ImageDigests} [split]
+ */
+async function hasContents({ contentDigests }, set, split = 'test') {
+  return contentDigests === undefined || (await contentDigestOf(set)) === contentDigests[split];
 }
 
 /**
@@ -100,18 +117,29 @@ export async function rootOf({ dataset, dataDir }, given) {
 /** A path without links; one that does not exist, itself. @param {string} path */
 const placeOf = (path) => realpath(path).catch(() => resolve(path));
 
+/** What has changed where digests differ. */
+const CHANGES = {
+  imageDigests: 'images were added, removed or renamed, or have another class',
+  contentDigests: 'the contents of files have changed',
+};
+
 /**
- * @param {ImageDigests} known @param {Partial<ImageDigests>} found @param {string} root
+ * @param {Pick<RunConfig, 'imageDigests' | 'contentDigests'>} known - Older runs have no digests, or only those of names.
+ * @param {{ [key in keyof typeof CHANGES]?: Partial<ImageDigests> | undefined }} found
+ * @param {string} root
  * @throws {TrainingError} if the images of a split are not those of the training.
  */
 export function checkSame(known, found, root) {
-  const splits = /** @type {const} */ (['train', 'test', 'val']);
-  const changed = splits.find((split) => found[split] !== undefined && found[split] !== known[split]);
-  if (changed === undefined) return;
-  throw new TrainingError(
-    `${root}: expected the images that the run was trained with but found others: images were added, removed or renamed, or have another class. ` +
-      'Use the images as they were, or train another run.',
-  );
+  for (const key of /** @type {(keyof typeof CHANGES)[]} */ (Object.keys(CHANGES))) {
+    const [before, now] = [known[key], found[key]];
+    if (!before || !now) continue;
+    const splits = /** @type {(keyof ImageDigests)[]} */ (Object.keys(now));
+    if (splits.every((split) => now[split] === before[split])) continue;
+    throw new TrainingError(
+      `${root}: expected the images that the run was trained with but found others: ${CHANGES[key]}. ` +
+        'Use the images as they were, or train another run.',
+    );
+  }
 }
 
 /** The check of older runs, which have no digests. @param {RunConfig} config @param {number} found @param {string} root */
@@ -138,8 +166,8 @@ export async function loadTestSet(config, options) {
 export async function loadTrainingSet(config, options) {
   const { classes, dataset, imageShape, imageDigests } = config;
   const root = await rootOf(config, options.root);
-  const given = { ...options, root, size: imageShape[1], classes };
-  if (!isPictures(dataset) || (await pictureSplits(dataset, root)) !== null)
-    return loadDataset(dataset, { ...given, split: 'train' });
+  const listing = isPictures(dataset) ? listingOf(dataset, { ...options, root }) : undefined;
+  const given = { ...options, root, listing, size: imageShape[1], classes };
+  if ((await listing?.splits()) !== null) return loadDataset(dataset, { ...given, split: 'train' });
   return (await loadSplits(dataset, given, { byPosition: !imageDigests })).trainSet;
 }

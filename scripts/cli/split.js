@@ -2,11 +2,11 @@
  * Splits data sets: for validation, for test images of a folder or a manifest without splits, and for calibration.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { listNames } from '../../dist/data/class-names.js';
 import { createDataset, isInMemory, warn } from '../../dist/data/dataset.js';
 import { randomSplit, subset } from '../../dist/data/subsets.js';
 import { ArgumentError } from '../../dist/errors.js';
+import { hashOfName } from './name-hash.js';
 
 /** @import { ImageDataset, InMemoryDataset } from '../../dist/data/dataset.js' */
 
@@ -85,12 +85,8 @@ function heldByName(set, chosen, { count, seed }) {
   );
 }
 
-/** A hash of a name. Systems spell letters with accents in different ways. @param {string} name @param {number} seed */
-function hashOf(name, seed) {
-  return createHash('sha256')
-    .update(`${seed} ${name.normalize('NFC')}`)
-    .digest('hex');
-}
+/** @param {string} name @param {number} seed */
+const hashOf = (name, seed) => hashOfName(name, (text) => `${seed} ${text}`).toString('hex');
 
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : Number(a > b));
@@ -172,7 +168,7 @@ function partOf(set, indices) {
   const { name, split, classes, shape, concurrency } = set;
   const part = subset(set, indices);
   const labels = Uint16Array.from(indices, (index) => set.labels[index] ?? 0);
-  const { length, nameOf } = part;
+  const { length, nameOf, pathOf } = part;
   return {
     name,
     split,
@@ -181,6 +177,7 @@ function partOf(set, indices) {
     labels,
     length,
     nameOf,
+    pathOf,
     concurrency,
     get: (index) => part.get(index),
   };
@@ -202,5 +199,6 @@ function copyOf(set, indices) {
     labels: Uint16Array.from(indices, (index) => set.labels[index] ?? 0),
     source: set.name,
     ...(set.nameOf && { names: indices.map((index) => set.nameOf?.(index) ?? '') }),
+    ...(set.pathOf && { paths: indices.map((index) => set.pathOf?.(index) ?? '') }),
   });
 }

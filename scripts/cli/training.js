@@ -42,6 +42,7 @@ import { checkBeforeReading } from './survey.js';
 
 /** @import { ProcessGroup } from './launched.js' */
 /** @import { Loss, MetricsRecord, RunConfig, RunDirectory, TrainingResult } from '../../dist/train/index.js' */
+/** @import { PictureListing } from '../../dist/data/picture-listing.js' */
 /** @import { Draft, Given } from './config.js' */
 /** @import { TrainOptions } from './train-options.js' */
 
@@ -56,33 +57,34 @@ const LOG_EVERY = 10;
  * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable' | 'dataMemory'>} options
  * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize' | 'preset'> & { valSplit?: RunConfig['valSplit'], dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
- * @param {{ byPosition?: boolean }} [how] - How sets are split: see `splitForTest`.
+ * @param {{ byPosition?: boolean, listing?: PictureListing | undefined }} [how] - `byPosition`: how sets are split, see `splitForTest`; `listing`: of a
+ *   folder or a manifest that was already listed.
  */
 async function loadSets(
   { download, dataMirror: mirrors, verify, skipUnreadable, dataMemory },
   config,
   signal,
-  how = {},
+  { byPosition, listing } = {},
 ) {
   const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
   const size = sizeBeforeCrop(config);
   const memoryLimit = dataMemory * 2 ** 20;
   const options = { root: dataDir, size, memoryLimit, download, mirrors, verify, unreadable, signal };
-  const loaded = await loadSplits(dataset, { ...options, classes }, how);
+  const loaded = await loadSplits(dataset, { ...options, classes, listing }, { byPosition });
   const { trainSet, testSet, valSet } = loaded;
-  const imageDigests = digestsOf(loaded);
+  const digests = await digestsOf(loaded, signal);
   if (valSet && typeof valSplit === 'number') {
     throw new ArgumentError(
       `Expected no --val-split with ${dataDir}, which has validation images, but received ${valSplit}`,
     );
   }
-  if (valSet) return { trainSet, valSet, testSet, imageDigests, valSplit: /** @type {const} */ ('folder') };
+  if (valSet) return { trainSet, valSet, testSet, digests, valSplit: /** @type {const} */ ('folder') };
   if (valSplit === 'folder')
     throw new TrainingError(`Expected validation images in ${dataDir}, as when the run was started`);
-  if (!valSplit) return { trainSet, valSet: testSet, testSet, imageDigests };
-  const chosen = { share: valSplit, seed, limit: limitTrain, source: dataDir, ...how };
-  return { ...splitForValidation(trainSet, chosen), testSet, imageDigests };
+  if (!valSplit) return { trainSet, valSet: testSet, testSet, digests };
+  const chosen = { share: valSplit, seed, limit: limitTrain, source: dataDir, byPosition };
+  return { ...splitForValidation(trainSet, chosen), testSet, digests };
 }
 
 /** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
@@ -230,8 +232,8 @@ export async function startRun(out, { options, words, signal, group }) {
   // Before a download: a missing device, and options that the network does not have.
   resolveDevice(options.device);
   modelOptionsOf(options);
-  await checkBeforeReading(options);
-  const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
+  const listing = await checkBeforeReading(options);
+  const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal, { listing });
   const given = configOf(options, sets);
   if (group && given.findLr)
     throw new ArgumentError(
@@ -301,7 +303,7 @@ export async function continueRun(run, { options, given, signal, group }) {
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );
   }
-  if (config.imageDigests && sets.imageDigests) checkSame(config.imageDigests, sets.imageDigests, dataDir);
+  checkSame(config, sets.digests, dataDir);
   const parts = assemble(config, sets, {
     signal,
     group,

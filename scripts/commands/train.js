@@ -44,7 +44,7 @@ async function train(parsed, { given, command }) {
   // With --resume, the options are compared with those of the run.
   if (!options.resume) {
     checkTogether(options, given);
-    checkDatasetGiven(options, given);
+    await checkDatasetGiven(options, given);
   }
   const { setNumThreads, train } = await import('../../dist/index.js');
   const { isRestart, joinLaunched } = await import('../cli/launched.js');

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manifestSplits } from '../../lib/data/manifest-file.js';
+import { readManifest, splitsOfRows } from '../../lib/data/manifest-file.js';
 import { ArgumentError, DatasetError, data } from '../../lib/index.js';
 import { collectWarnings } from '../support/warnings.js';
 import { png } from './streams.js';
@@ -105,8 +105,8 @@ describe('a manifest', () => {
     const text = 'path,label,split\nimages/1.png,a,\nimages/2.png,b,\n';
     for (const split of ['train', 'test', 'val'] as const)
       expect((await read(text, { split })).length).toBe(2);
-    expect(await manifestSplits(await write(text))).toBeNull();
-    expect(await manifestSplits(await write(SPLITS))).toEqual(new Set(['train', 'test', 'val']));
+    expect(splitsOfRows(await readManifest(await write(text)))).toBeNull();
+    expect(splitsOfRows(await readManifest(await write(SPLITS)))).toEqual(new Set(['train', 'test', 'val']));
   });
 
   it('has the labels of given classes, such as those of a run', async () => {

@@ -6,7 +6,7 @@ import { comparison } from '../../lib/report/table.js';
 import { madeUpRun } from './support/made-up-runs.js';
 
 const images = (count: number, more = {}) => ({
-  ...{ part: 'the test images', images: count, digest: null },
+  ...{ part: 'the test images', images: count, digest: null, contents: null },
   ...more,
 });
 
@@ -78,8 +78,12 @@ describe('findings', () => {
       'a was measured on the test images, b on 10 % of the training images',
     ],
     [{ validation: images(80, { digest: '2' }) }, 'they were measured on different images'],
+    [
+      { validation: images(80, { digest: '1', contents: '4' }) },
+      'they were measured on images of the same names but different contents',
+    ],
   ])('do not compare runs with different images: %j', (other, reason) => {
-    const first = row('a', [0.9, 0.91], { validation: images(80, { digest: '1' }) });
+    const first = row('a', [0.9, 0.91], { validation: images(80, { digest: '1', contents: '3' }) });
     const second = row('b', [0.8, 0.81], { validation: images(80), ...other });
     expect(findingsOf([first, second])).toEqual([`The runs cannot be compared: ${reason}.`]);
     const same = row('b', [0.8, 0.81], { validation: images(80), classes: ['dog', 'cat'] });

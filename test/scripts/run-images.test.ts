@@ -26,10 +26,12 @@ beforeAll(async () => {
 }, 120_000);
 
 it('keeps the absolute path and the digests of its images', () => {
-  const { dataDir, imageDigests, trainImages, valImages } = json('config.json');
+  const { dataDir, imageDigests, contentDigests, trainImages, valImages } = json('config.json');
   expect([dataDir, trainImages, valImages]).toEqual([pictures, 16, 4]);
   expect(imageDigests.train).toMatch(/^[0-9a-f]{16}$/);
   expect(imageDigests.test).not.toBe(imageDigests.train);
+  expect(contentDigests.train).toMatch(/^[0-9a-f]{16}$/);
+  expect(contentDigests.train).not.toBe(imageDigests.train);
   expect(json('evaluation.json')).toMatchObject({ dataDir: pictures, ownImages: true, images: 4 });
 });
 
@@ -61,6 +63,18 @@ describe('--resume refuses', () => {
     );
     expect(status).toBe(1);
     renameSync(join(pictures, 'dog/three.png'), join(pictures, 'dog/3.png'));
+  });
+
+  it('an image with other contents under the same name, until it has the former ones', () => {
+    const file = join(pictures, 'dog/3.png');
+    const before = readFileSync(file);
+    cpSync(join(pictures, 'cat/4.png'), file);
+    const { status, stderr } = resume('--epochs', '3');
+    expect(stderr).toMatch(
+      /error: .*pictures: expected the images that the run was trained with but found others: the contents of files have changed\. Use/,
+    );
+    expect(status).toBe(1);
+    writeFileSync(file, before);
   });
 
   it('a run without its environment, and leaves no lock', () => {

@@ -1,8 +1,8 @@
 /** A folder of class folders without train/ and test/: training and evaluation split it in the same way. */
-import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InMemoryDataset } from '../../lib/data/dataset.js';
 import { folder } from './support.js';
 
@@ -15,7 +15,7 @@ const { findTestImages, loadTestSet } = (await script('run-images')) as {
   findTestImages: (config: Options, options: Options) => Promise<{ set: InMemoryDataset; isOwn: boolean }>;
   loadTestSet: (config: Options, options: Options) => Promise<InMemoryDataset>;
 };
-const { digestsOf } = (await script('image-digests')) as { digestsOf: (sets: object) => Options };
+const { digestsOf } = (await script('image-digests')) as { digestsOf: (sets: object) => Promise<Options> };
 
 const root = join(folder, 'pictures');
 const names = ({ length, nameOf }: InMemoryDataset) => Array.from({ length }, (_, i) => nameOf!(i));
@@ -66,7 +66,7 @@ it('is split into parts without common images, the same share of every class', a
 /** The configuration of a run that was trained on the folder. */
 async function trained(): Promise<Options> {
   const [sets] = await quietly(() => loadSplits('folder', { root }));
-  return { ...config, imageDigests: digestsOf(sets) };
+  return { ...config, ...(await digestsOf(sets)) };
 }
 
 /** A copy of the folder, changed. */
@@ -133,6 +133,67 @@ it.each([
   await expect(quietly(() => loadTestSet(run, {}))).rejects.toThrow(
     /place, .*: expected the images that the run was trained with but found others: images were added, removed or renamed/,
   );
+});
+
+describe('where the contents of an image have changed under its name', () => {
+  const other = sharp({ create: { width: 9, height: 9, channels: 3, background: '#00ff00' } }).png();
+  const changed = async (of: 'trainSet' | 'testSet', name: string) => {
+    const [sets] = await quietly(() => loadSplits('folder', { root }));
+    const image = await other.toBuffer();
+    return copy(name, (path) => writeFileSync(join(path, sets[of].nameOf!(0)), image));
+  };
+
+  it('a test image is measured, but not as one of the training', async () => {
+    const run = await trained();
+    const [own] = await quietly(() => findTestImages(run, {}));
+    const place = await changed('testSet', 'content of a test image');
+    for (const [config, options] of [
+      [run, { root: place }],
+      [{ ...run, dataDir: place }, {}],
+    ] as const) {
+      const [found, told] = await quietly(() => findTestImages(config, options));
+      expect([names(found.set), found.isOwn]).toEqual([names(own.set), false]);
+      expect(told).toMatch(
+        /: the contents of test images differ from those in the training: comparisons and reports leave the result out$/,
+      );
+    }
+    // Runs without digests of the contents know the names alone.
+    const { contentDigests: _, ...old } = run;
+    expect((await quietly(() => findTestImages(old, { root: place })))[0].isOwn).toBe(true);
+  });
+
+  it('a training image changes nothing for the test images', async () => {
+    const place = await changed('trainSet', 'content of a training image');
+    const [{ isOwn }] = await quietly(async () => findTestImages(await trained(), { root: place }));
+    expect(isOwn).toBe(true);
+  });
+
+  it('in a folder with splits, the test images are not those of the training', async () => {
+    const both = join(folder, 'with splits');
+    for (const part of ['train', 'test']) cpSync(root, join(both, part), { recursive: true });
+    const [sets] = await quietly(() => loadSplits('folder', { root: both }));
+    const run = { ...config, dataDir: both, ...(await digestsOf(sets)) };
+    expect((await quietly(() => findTestImages(run, {})))[0].isOwn).toBe(true);
+    writeFileSync(join(both, 'test/cats/1.png'), await other.toBuffer());
+    const [{ isOwn }, told] = await quietly(() => findTestImages(run, {}));
+    expect([isOwn, told.match(/these are not the test images of the training/)?.length]).toEqual([false, 1]);
+  });
+
+  it.each([undefined, 0])('is noticed in memory and beyond (%s bytes)', async (memoryLimit) => {
+    const [sets] = await quietly(() => loadSplits('folder', { root, memoryLimit }));
+    expect(await digestsOf(sets)).toEqual(
+      await digestsOf((await quietly(() => loadSplits('folder', { root })))[0]),
+    );
+    const place = await changed('trainSet', `content, ${memoryLimit}`);
+    const [after] = await quietly(() => loadSplits('folder', { root: place, memoryLimit }));
+    const [a, b] = [await digestsOf(sets), await digestsOf(after)] as Record<
+      string,
+      Record<string, string>
+    >[];
+    expect(b!.imageDigests).toEqual(a!.imageDigests);
+    expect(b!.contentDigests!.test).toBe(a!.contentDigests!.test);
+    expect(b!.contentDigests!.train).not.toBe(a!.contentDigests!.train);
+  });
 });
 
 it('is not evaluated where images were added or removed since an older run', async () => {
