@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { TEMPORARY_ENV } from './test/support/temporary.js';
 
 const ALL = ['test/**/*.test.ts', 'examples/*/test/**/*.test.js'];
 
@@ -30,7 +31,8 @@ export default defineConfig({
     // Two files run at once: a thread each. Tests of more threads ask for them with setNumThreads().
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    env: { OMP_NUM_THREADS: '1' },
+    env: { OMP_NUM_THREADS: '1', ...TEMPORARY_ENV },
+    globalSetup: './test/support/temporary.ts',
     pool: 'forks',
     testTimeout: 60_000,
     projects: [

@@ -1,5 +1,5 @@
 /**
- * Hashes of the names of images, which choose test images and recognise the images of a run.
+ * Hashes of the names of images, which choose test images and recognize the images of a run.
  * @module
  */
 import { createHash } from 'node:crypto';

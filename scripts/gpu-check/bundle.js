@@ -42,6 +42,7 @@ const OWN_FILES = [
   'package.json',
   'tsconfig.json',
   'vitest.config.ts',
+  'test/support/temporary.ts',
   'libtorch.lock.json',
   'libtorch-cuda.lock.json',
 ];

@@ -45,6 +45,7 @@ function smallPackage(): string {
     'test/support/x.ts': "export const x = await import('./y.js');\n",
     'test/support/y.ts': '',
     'test/support/unused.ts': '',
+    'test/support/temporary.ts': '',
     'test/install/cuda-build.test.ts': '',
   });
   const others = ['CMakeLists.txt', 'LICENSE', 'THIRD_PARTY.md', 'tsconfig.json', 'vitest.config.ts'];
