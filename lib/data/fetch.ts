@@ -7,7 +7,9 @@
 export class Fetcher<Item> {
   readonly #read: (item: Item) => unknown;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
+  /** Those before this place have been called: removing them one by one from a long list would take quadratic time. */
+  #called = 0;
 
   /**
    * @param read - Gets the sample of an index or an item; may be async.
@@ -38,9 +40,22 @@ export class Fetcher<Item> {
       signal?.throwIfAborted();
       return await this.#read(item);
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
+      this.#release();
     }
+  }
+
+  /** Lets the next call begin. */
+  #release(): void {
+    const next = this.#waiting[this.#called];
+    if (next === undefined) {
+      this.#free++;
+      return;
+    }
+    this.#called++;
+    if (2 * this.#called > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#called);
+      this.#called = 0;
+    }
+    next();
   }
 }

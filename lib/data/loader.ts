@@ -18,7 +18,7 @@ import { Random } from './random.js';
 import { batchOfImages, gathered, isImageSample } from './samples.js';
 import { checkStream, decoderOf, type IterableDataset, isStream, type StreamFields } from './stream.js';
 import type { Transform } from './transforms.js';
-import { drawWeighted } from './weighted.js';
+import { checkDrawn, drawWeighted } from './weighted.js';
 
 /** Images and their labels. The consumer of the loader owns both tensors. */
 export interface Batch {
@@ -111,6 +111,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     empty([0], { device }).dispose();
     const used = Math.min(limit, count);
     if (!stream) this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * count) / used));
+    const { weights } = this.#options;
+    if (weights && this.#indices) checkDrawn(weights, this.#indices);
     this.batchSize = batchSize;
     [this.length, this.numImages] = sizesOf(used, this.#options);
   }
@@ -283,11 +285,15 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
 
   /** Checks options that depend on the set or on each other. */
   #checkUse(): void {
-    const { mix, collate, transform, augmentOn } = this.#options;
+    const { mix, collate, transform, augmentOn, dtype, memoryFormat } = this.#options;
     if (mix && !this.dataset.classes) throw invalidArgument('dataset.classes', 'names, for mix', undefined);
     if (collate && (transform || mix || augmentOn === 'device'))
       throw new ArgumentError(
         `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} with collate, which makes the batch`,
+      );
+    if (collate && (dtype !== 'float32' || memoryFormat !== 'contiguous'))
+      throw new ArgumentError(
+        `Expected no ${dtype !== 'float32' ? 'dtype' : 'memoryFormat'} with collate, which makes the batch`,
       );
     if (mix && this.#pipeline.crops > 1)
       throw new ArgumentError('Expected no mix with fiveCrop in transform');

@@ -6,6 +6,7 @@ import type { FileMetaData } from 'hyparquet';
 import { checkFunction, checkOptions, checkString, checkStrings, optionKeys } from '../check/index.js';
 import { DatasetError, DownloadError, describe, invalidArgument } from '../errors.js';
 import { openParts, type RandomAccess } from '../files/remote.js';
+import { checkSameClasses } from './class-names.js';
 import { datasetError, warn } from './dataset.js';
 import { labelFrom } from './labels.js';
 import { checkDecodeOptions, DECODES_AT_A_TIME, type DecodeOptions, decodeChecked } from './picture.js';
@@ -87,6 +88,7 @@ export async function parquet(
   const groups = opened.flatMap(({ name, metadata }, file) => groupsOf(name, metadata, file));
   const named = own && checkStrings(own, 'classes', 'a list of names');
   const classes = named ?? classesIn(opened[0]!.metadata, label);
+  if (classes) for (const file of opened) checkClasses(file, label, classes, named !== undefined);
   const skip = skipper(rest);
   const set: ParquetSet = {
     length: groups.reduce((sum, { rows: [start, end] }) => sum + end - start, 0),
@@ -206,6 +208,23 @@ function copied(value: unknown): unknown {
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw new Error(`expected the bytes of an image file but found ${describe(value)}`);
+}
+
+/**
+ * The integers of a file are indices into the names that it has itself.
+ * @param areGiven - Whether the classes are those of the option, which may be other names for those in the file.
+ * @throws DatasetError for a file with other names than the set, or with the same ones in another order.
+ */
+function checkClasses(
+  { name, metadata }: OpenFile,
+  label: string,
+  classes: readonly string[],
+  areGiven: boolean,
+): void {
+  const own = classesIn(metadata, label);
+  if (own === undefined) return;
+  const isRenamed = areGiven && [...own].sort().join('\0') !== [...classes].sort().join('\0');
+  if (!isRenamed) checkSameClasses(name, classes, own);
 }
 
 /** The names of a ClassLabel column, in the metadata that Hugging Face's library writes. */

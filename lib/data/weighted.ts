@@ -29,6 +29,19 @@ export function checkWeights(weights: readonly number[], length: number): void {
 }
 
 /**
+ * Checks that there is a sample to draw among those that a limit leaves.
+ * @param indices - Samples to choose from.
+ */
+export function checkDrawn(weights: readonly number[], indices: readonly number[]): void {
+  if (indices.every((index) => weights[index] === 0))
+    throw invalidArgument(
+      'weights',
+      `a weight above 0 for one of the ${indices.length} samples that limit leaves`,
+      'only weights of 0',
+    );
+}
+
+/**
  * Draws as many samples as there are, with replacement: each with the probability of its weight.
  * @param indices - Samples to choose from.
  * @param weights - By sample of the whole set.

@@ -2,8 +2,9 @@
  * Logs for TensorBoard.
  * @module
  */
+import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { integer, number } from '../check/arguments.js';
 import { checkOptions, checkString, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
@@ -37,6 +38,15 @@ export interface EventOptions {
 
 const TENSOR_BOARD_KEYS = optionKeys('logEvery', 'model', 'histogramEvery');
 const EVENT_KEYS = optionKeys('wallTime');
+
+/** The beginning of the names of event files. */
+const EVENT_FILE = 'events.out.tfevents.';
+
+/** Whether there are other event files in the folder of one. A folder that cannot be read is an error when the file is written. */
+async function hasOthers(path: string): Promise<boolean> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  return names.some((name) => name.startsWith(EVENT_FILE) && name !== basename(path));
+}
 
 /** Distinguishes files that this process starts in one second. */
 let files = 0;
@@ -72,7 +82,7 @@ export class TensorBoard implements Callback {
       model,
     };
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
-    this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`);
+    this.path = join(folder, `${EVENT_FILE}${seconds}.${hostname()}.${process.pid}.${files++}`);
     this.#file = new AppendFile(this.path);
   }
 
@@ -111,10 +121,13 @@ export class TensorBoard implements Callback {
     await this.#file.close();
   }
 
-  /** Steps that a resumed training repeats replace the earlier ones. */
-  onStart({ trainer }: { trainer: TrainerControl }): void {
+  /**
+   * Steps that a resumed training repeats replace the earlier ones in the folder; all of them if it begins again, as after an interruption before the
+   * first checkpoint.
+   */
+  async onStart({ trainer }: { trainer: TrainerControl }): Promise<void> {
     const { step } = trainer.position;
-    if (step > 0) this.#write(step + 1, undefined, { sessionStart: true });
+    if (step > 0 || (await hasOthers(this.path))) this.#write(step + 1, undefined, { sessionStart: true });
   }
 
   /** Logs a step, and histograms. */

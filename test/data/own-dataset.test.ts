@@ -240,6 +240,13 @@ describe('batches', () => {
     ]);
     const transform = data.transforms.test();
     expect(() => data.loader(uneven, { batchSize: 1, transform, collate: () => 1 })).toThrow('with collate');
+    for (const [name, value] of [
+      ['dtype', 'bfloat16'],
+      ['memoryFormat', 'channelsLast'],
+    ])
+      expect(() => data.loader(uneven, { batchSize: 1, [name!]: value, collate: () => 1 })).toThrow(
+        `Expected no ${name} with collate, which makes the batch`,
+      );
   });
 
   it('name the items that do not belong together', () => {

@@ -101,6 +101,32 @@ describe('files', () => {
     expect(seen).toEqual([1, 4, 0, 6]);
   });
 
+  it('have the same classes in the same order, as their integers are indices into their own names', async () => {
+    const file = async (name: string, names: readonly string[]) => {
+      const path = join(folder, `${name}.parquet`);
+      const columnData = [
+        { name: 'image', data: [await png(1)], type: 'BYTE_ARRAY' as const },
+        { name: 'label', data: [0n] },
+      ];
+      const value = JSON.stringify({ info: { features: { label: { names } } } });
+      const kvMetadata = [{ key: 'huggingface', value }];
+      await writeFile(path, Buffer.from(parquetWriteBuffer({ columnData, kvMetadata })));
+      return path;
+    };
+    const [cat, dog] = [await file('cat first', ['cat', 'dog']), await file('dog first', ['dog', 'cat'])];
+    const order =
+      /dog first\.parquet: expected the 2 classes cat, dog but found 2: dog, cat \(the same names in another order\)/;
+    await expect(data.parquet([cat, dog])).rejects.toThrow(order);
+    await expect(data.parquet(dog, { classes: ['cat', 'dog'] })).rejects.toThrow(order);
+    const more = await file('more', ['cat', 'dog', 'eel']);
+    await expect(data.parquet([cat, more])).rejects.toThrow(
+      /more\.parquet: expected the 2 classes .*not expected: eel/,
+    );
+    // Other names for the classes in the file.
+    expect((await data.parquet(dog, { classes: ['Hund', 'Katze'] })).classes).toEqual(['Hund', 'Katze']);
+    expect((await data.parquet([cat, cat])).length).toBe(2);
+  });
+
   it('are read in parts from a server', async () => {
     const content = await readFile(join(folder, '0.parquet'));
     const server: Server = createServer((request, response) => {

@@ -54,6 +54,14 @@ describe('weights of a loader', () => {
     expect(limited.every((index) => index % 4 === 0)).toBe(true);
   });
 
+  it('are refused where a limit leaves only samples of weight 0', () => {
+    const odd = Array.from({ length: 100 }, (_, i) => i % 2);
+    // Of every two samples the first one, of weight 0.
+    const make = () => data.loader(set, { batchSize: 1, weights: odd, limit: 50 });
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow('Expected a weight above 0 for one of the 50 samples that limit leaves for weights');
+  });
+
   it.each([
     [[1, 2], 'Expected 100 numbers, one for each sample for weights'],
     [new Array(100).fill(-1), 'Expected a finite number of at least 0 for weights[0] but received -1'],

@@ -206,6 +206,29 @@ print(json.dumps([read(folder) for folder in sys.argv[1:]]))
     expect(histogramOf([])).toMatchObject({ count: 0, limits: [0], counts: [0] });
   });
 
+  it('of a training that begins again in its folder replaces what is there, but not what the log itself has', async () => {
+    const out = join(folder, 'again');
+    const first = new train.TensorBoard(out);
+    first.addText('note', 'before the training', 0);
+    await trainer([first]).fit();
+    const starts = (board: train.TensorBoard) =>
+      recordsOf(board.path).flatMap((event, i) => (fields(event).includes(7) ? [i] : []));
+    expect(starts(first)).toEqual([]);
+    // As after an interruption before the first checkpoint.
+    const second = new train.TensorBoard(out);
+    await trainer([second]).fit();
+    expect(readdirSync(out)).toHaveLength(2);
+    expect(starts(second)).toEqual([1]);
+    const reader = new BinaryReader(recordsOf(second.path)[1]!);
+    const steps: number[] = [];
+    while (reader.pos < reader.len) {
+      const [field, type] = reader.tag();
+      if (field === 2) steps.push(Number(reader.int64()));
+      else reader.skip(type, field);
+    }
+    expect(steps).toEqual([1]);
+  });
+
   it('bad input is named, and an error of the file is reported by flush', async () => {
     const board = new train.TensorBoard(join(folder, 'training', 'x'));
     const refused: [() => unknown, string][] = [
