@@ -72,9 +72,7 @@ try {
 function linksTo(url) {
   if (url === undefined) return {};
   if (!/^https:\/\/[\w.-]+(\/[\w.-]+){2,}$/.test(url)) {
-    throw new Error(
-      `Expected an address such as https://host/owner/name for --repository but received '${url}'`,
-    );
+    throw new Error(`Expected a URL such as https://host/owner/name for --repository but received '${url}'`);
   }
   const at = url.replace(/\.git$/, '');
   return {

@@ -140,12 +140,12 @@ function* tableRows(text: string, separator: ',' | '\t'): Generator<RawRow> {
   const names = fields.map((name) => name.trim().toLowerCase());
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined)
-    throw new LineError(line, `expected different names of columns but found ${describe(repeated)} twice`);
+    throw new LineError(line, `expected unique column names but found ${describe(repeated)} twice`);
   const path = PATH_NAMES.find((name) => names.includes(name));
   if (path === undefined || !names.includes('label'))
     throw new LineError(
       line,
-      `expected the columns path and label, and perhaps split, but found ${listNames(names)}${hint(fields, separator)}`,
+      `expected the columns path and label, and optionally split, but found ${listNames(names)}${hint(fields, separator)}`,
     );
   const [pathAt, labelAt, splitAt] = [path, 'label', 'split'].map((name) => names.indexOf(name));
   for (const { line, fields } of records) {
@@ -176,7 +176,7 @@ function* jsonRows(text: string): Generator<RawRow> {
     if (path === undefined || !('label' in value))
       throw new LineError(
         line,
-        `expected an object with path and label, and perhaps split, but found the keys ${listNames(Object.keys(value))}`,
+        `expected an object with path and label, and optionally split, but found the keys ${listNames(Object.keys(value))}`,
       );
     const { label, split } = value;
     // Numbers are names like others.

@@ -54,7 +54,7 @@ export interface SourceHints {
 /** In terms of the options. @internal */
 export const HINTS: SourceHints = {
   download: 'Set download: true',
-  verify: 'set verify: false for an archive of your own',
+  verify: 'set verify: false for an archive from another source',
 };
 
 /** @internal */
@@ -144,7 +144,7 @@ export function rootFolder(root: unknown): string {
 
 /** The addresses of a file, without repetitions, in the order in which they are tried. */
 function addressesOf(name: string, { url, mirrors = [], hosts }: FindOptions): [string, ...string[]] {
-  const given = checkStrings(mirrors, 'mirrors', 'an array of addresses');
+  const given = checkStrings(mirrors, 'mirrors', 'an array of URLs');
   for (const [i, folder] of given.entries()) checkFolder(`mirrors[${i}]`, folder);
   if (url !== undefined) checkFolder('url', url);
   const { DYCONV_DATA_MIRROR: mirror } = process.env;
@@ -157,7 +157,7 @@ function addressesOf(name: string, { url, mirrors = [], hosts }: FindOptions): [
 
 function checkFolder(name: string, folder: unknown): void {
   if (typeof folder !== 'string' || !/^https?:\/\//.test(folder) || !URL.canParse(folder))
-    throw invalidArgument(name, 'the http(s) address of a folder', folder);
+    throw invalidArgument(name, 'the http(s) URL of a folder', folder);
 }
 
 /**
@@ -175,7 +175,7 @@ export async function verifyFile(
   if (contentMd5 !== undefined && (await hashContent(path)) === contentMd5) return;
   throw datasetError(
     path,
-    `expected the published file with MD5 ${md5} but found ${found}: it is damaged or of another origin. ` +
+    `expected the published file with MD5 ${md5} but found ${found}: it is damaged or from another source. ` +
       `Remove it to download it again, or ${hints.verify}`,
   );
 }

@@ -69,7 +69,7 @@ export async function findHubEntry(
     if (!isLast && found === REASONS.EntryNotFound) continue;
     throw failure(address, found);
   }
-  throw new DownloadError('Expected an address of the hub but received none');
+  throw new DownloadError('Expected the URL of the hub but received none');
 }
 
 /** Reasons by the code that the hub sends with an error. */

@@ -54,7 +54,7 @@ export async function ensureCudaArchive(name: string, options: CudaArchiveOption
   const sha256 = namedChecksum(env);
   if (sha256 === undefined && !isGenuine(base)) {
     throw new ArgumentError(
-      `Expected an https address for DYCONV_LIBTORCH_URL but received ${describe(base)}: ` +
+      `Expected an https URL for DYCONV_LIBTORCH_URL but received ${describe(base)}: ` +
         `no checksum is pinned for ${name}. DYCONV_CUDA_SHA256 with that of the archive would do as well`,
     );
   }

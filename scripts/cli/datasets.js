@@ -23,7 +23,10 @@ import { skippedFiles } from './warnings.js';
 const DEFAULT_ROOT = 'data';
 
 /** What errors say to do in a command that downloads by default. */
-const HINTS = { download: 'Leave out --no-download', verify: 'add --no-verify for an archive of your own' };
+const HINTS = {
+  download: 'Leave out --no-download',
+  verify: 'add --no-verify for an archive from another source',
+};
 
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.

@@ -45,7 +45,7 @@ export async function loadInitialWeights(model, { init, model: name }, { signal,
   const count = Object.keys(model.stateDict()).length;
   const parts = [
     `initial weights: ${count - mismatched.length} of ${count} tensors from ${printable(init)}`,
-    mismatched.length > 0 && `not ${mismatched.join(', ')}, as the classes are others`,
+    mismatched.length > 0 && `not ${mismatched.join(', ')}, because the classes differ`,
     prefix !== '' && `without the prefix ${prefix}`,
   ];
   console.error(parts.filter(Boolean).join('; '));

@@ -110,7 +110,7 @@ export async function rootOf({ dataset, dataDir }, given) {
   // An archive can be downloaded again, also on another machine.
   if (!isPictures(dataset)) return DEFAULT_ROOT;
   throw new TrainingError(
-    `Cannot find ${resolve(dataDir)}, where the images were in the training: give their place with --data-dir`,
+    `Cannot find ${resolve(dataDir)}, where the images were in the training: pass their folder with --data-dir`,
   );
 }
 
@@ -137,7 +137,7 @@ export function checkSame(known, found, root) {
     if (splits.every((split) => now[split] === before[split])) continue;
     throw new TrainingError(
       `${root}: expected the images that the run was trained with but found others: ${CHANGES[key]}. ` +
-        'Use the images as they were, or train another run.',
+        'Restore the images, or train a new run.',
     );
   }
 }

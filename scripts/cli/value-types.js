@@ -139,7 +139,7 @@ export const milestones = {
 export const address = {
   parse(value) {
     if (!/^https?:\/\//.test(value) || !URL.canParse(value))
-      throw new InvalidArgumentError('Expected an address that begins with http:// or https://.');
+      throw new InvalidArgumentError('Expected a URL that begins with http:// or https://.');
     return value;
   },
 };

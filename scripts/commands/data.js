@@ -78,7 +78,10 @@ export const command = defineCommand({
     const { isPictures } = await import('../cli/datasets.js');
     const { skippedFiles } = await import('../cli/warnings.js');
     const unreadable = /** @type {'skip' | 'error'} */ (options.skipUnreadable ? 'skip' : 'error');
-    const hints = { download: 'Add --download', verify: 'add --no-verify for an archive of your own' };
+    const hints = {
+      download: 'Add --download',
+      verify: 'add --no-verify for an archive from another source',
+    };
     const skipped = skippedFiles({ all: true });
     const { onSkip } = skipped;
     const given = { root, split, download, mirrors, verify, unreadable, hints, onSkip };

@@ -275,9 +275,9 @@ test('mirrors are tried in order, before the publisher; failures and the host th
 test('addresses of mirrors are checked', async () => {
   const wrong = { root, split: 'test', download: true } as const;
   await expect(cifar10({ ...wrong, mirrors: 'http://host' as never })).rejects.toThrow(
-    'Expected an array of addresses for mirrors but received',
+    'Expected an array of URLs for mirrors but received',
   );
   await expect(cifar10({ ...wrong, mirrors: ['http://host', 'ftp://host'] })).rejects.toThrow(
-    'Expected the http(s) address of a folder for mirrors[1] but received',
+    'Expected the http(s) URL of a folder for mirrors[1] but received',
   );
 });

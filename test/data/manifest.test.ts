@@ -175,12 +175,12 @@ describe('an error names the file and the line', () => {
     [
       'a column twice',
       'path,label,path\na,b,c\n',
-      /line 1: expected different names of columns but found 'path' \(string\) twice$/,
+      /line 1: expected unique column names but found 'path' \(string\) twice$/,
     ],
     [
       'a missing column',
       'image,label\na,b\n',
-      /line 1: expected the columns path and label, and perhaps split, but found image, label$/,
+      /line 1: expected the columns path and label, and optionally split, but found image, label$/,
     ],
     ['a short row', `${head}images/2.png,cat\n`, /line 4: expected 3 fields, as in the header, but found 2$/],
     [

@@ -350,7 +350,7 @@ describe('a CUDA version that is not pinned', () => {
   it('is not downloaded over an insecure connection', async () => {
     const { get, requests } = await mirror(archive());
     const url = 'http://mirror.example';
-    await expect(get({ DYCONV_LIBTORCH_URL: url })).rejects.toThrow(/https address.*DYCONV_CUDA_SHA256/);
+    await expect(get({ DYCONV_LIBTORCH_URL: url })).rejects.toThrow(/https URL.*DYCONV_CUDA_SHA256/);
     expect(requests).toEqual([]);
   });
 

@@ -47,7 +47,7 @@ describe('train.js --init', () => {
     const { status, stderr } = command('train', ...base(), ...options);
     expect(status, stderr).toBe(0);
     expect(stderr).toContain(
-      `initial weights: 312 of 314 tensors from ${init}; not classifier.1.weight, classifier.1.bias, as the classes are others\n`,
+      `initial weights: 312 of 314 tensors from ${init}; not classifier.1.weight, classifier.1.bias, because the classes differ\n`,
     );
     const given = await loadSafetensors(init);
     const trained = await loadSafetensors(join(out, 'last.safetensors'));

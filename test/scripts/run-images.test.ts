@@ -89,7 +89,7 @@ describe('--resume refuses', () => {
   it('a place without the images', () => {
     renameSync(pictures, `${pictures}-away`);
     expect(resume('--epochs', '3').stderr).toBe(
-      `error: Cannot find ${pictures}, where the images were in the training: give their place with --data-dir\n`,
+      `error: Cannot find ${pictures}, where the images were in the training: pass their folder with --data-dir\n`,
     );
     renameSync(`${pictures}-away`, pictures);
   });

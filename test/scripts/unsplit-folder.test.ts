@@ -233,7 +233,7 @@ it('says when the images are those of the training', async () => {
 it('names the place where the images of the training were', async () => {
   const gone = { ...config, dataDir: 'gone' };
   await expect(loadTestSet(gone, {})).rejects.toThrow(
-    /^Cannot find \/.*\/gone, where the images were in the training: give their place with --data-dir$/,
+    /^Cannot find \/.*\/gone, where the images were in the training: pass their folder with --data-dir$/,
   );
 });
 

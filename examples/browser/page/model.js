@@ -64,7 +64,7 @@ export class Model {
     if (!response.ok) throw new Error(`Expected the model but the server answered ${response.status}`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     const session = await InferenceSession.create(bytes, { executionProviders: ['wasm'] }).catch((cause) => {
-      throw new Error('Expected an ONNX model but model.onnx is damaged or something else', { cause });
+      throw new Error('Expected an ONNX model but model.onnx is damaged or is another file', { cause });
     });
     return new Model(session, readMetadata(bytes));
   }

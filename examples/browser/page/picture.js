@@ -18,9 +18,12 @@ const MAX_PIXELS = 100_000_000;
  */
 export async function decode(file) {
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' }).catch((cause) => {
-    throw new Error('Expected an image that the browser can read but received another or a damaged file', {
-      cause,
-    });
+    throw new Error(
+      'Expected an image that the browser can read but received a damaged file or another format',
+      {
+        cause,
+      },
+    );
   });
   try {
     const { width, height } = bitmap;

@@ -126,7 +126,8 @@ describe.skipIf(!hasChromium)(`the page${skipped}`, () => {
   it('says in a sentence what is wrong with an image, and goes on with the next', async () => {
     const { page, drop, answer } = opened;
     const status = () => page.textContent('#status.error', { timeout: 30_000 });
-    const sentence = 'Expected an image that the browser can read but received another or a damaged file';
+    const sentence =
+      'Expected an image that the browser can read but received a damaged file or another format';
     const whole = await picture('png', { width: 60, height: 40 });
     await drop('note.txt', 'text/plain', Buffer.from('hello'));
     expect(await status()).toBe(sentence);
@@ -147,7 +148,7 @@ describe.skipIf(!hasChromium)(`the page${skipped}`, () => {
       await exportOnnx(new nn.Conv2d(3, 2, 8).eval(), zeros([1, 3, 8, 8]), file, { metadata });
       return readFile(file);
     };
-    const damaged = 'Expected an ONNX model but model.onnx is damaged or something else';
+    const damaged = 'Expected an ONNX model but model.onnx is damaged or is another file';
     /** @type {[status: number, body: Buffer, text: string][]} */
     const cases = [
       [404, Buffer.alloc(0), 'Expected the model but the server answered 404'],

@@ -7,7 +7,7 @@ import { MEDIA_TYPES } from './image.js';
 /** @import { FastifySchema } from 'fastify' */
 
 const FAILURE = {
-  description: 'The request failed. A client may decide by `code`.',
+  description: 'The request failed. Clients should distinguish errors by `code`.',
   type: 'object',
   required: ['statusCode', 'code', 'error', 'message'],
   properties: {
@@ -46,7 +46,7 @@ export const PREDICT = {
             properties: { name: { type: 'string' }, probability: { type: 'number', minimum: 0, maximum: 1 } },
           },
         },
-        milliseconds: { type: 'number', description: 'Time from the received image to the answer' },
+        milliseconds: { type: 'number', description: 'Time from the receipt of the image to the answer' },
       },
     },
     400: failure('The request is invalid, or has no image.'),
@@ -61,16 +61,16 @@ export const PREDICT = {
 const STATUS = { type: 'object', required: ['status'], properties: { status: { type: 'string' } } };
 
 export const HEALTH = {
-  summary: 'Whether the process lives',
+  summary: 'Liveness: whether the process runs',
   tags: ['operation'],
-  response: { 200: { description: 'It does.', ...STATUS } },
+  response: { 200: { description: 'The process runs.', ...STATUS } },
 };
 
 export const READY = {
-  summary: 'Whether requests are welcome',
+  summary: 'Readiness: whether requests are accepted',
   tags: ['operation'],
   response: {
-    200: { description: 'They are.', ...STATUS },
+    200: { description: 'Requests are accepted.', ...STATUS },
     503: { description: 'The network is being loaded, or the service is stopping.', ...STATUS },
   },
 };
