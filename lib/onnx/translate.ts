@@ -106,6 +106,13 @@ class Translator implements Surroundings {
     const twice = [...inputNames, ...outputNames].find((name, i, all) => all.indexOf(name) !== i);
     if (twice !== undefined)
       throw new ArgumentError(`Expected different names for inputs and outputs but received ${twice} twice`);
+    // The weight would get another name than its key.
+    const keys = new Set([...this.#source.constants.keys()].map((slot) => this.slots[slot]!.name));
+    const taken = [...(ends.inputs ?? []), ...(ends.outputs ?? [])].find((name) => keys.has(name));
+    if (taken !== undefined)
+      throw new ArgumentError(
+        `Expected names that no weight has for inputs and outputs but received ${taken}`,
+      );
     const inputs = graph.inputs.map((slot, i) => this.#input(slot, inputNames[i]!));
     for (const name of outputNames) this.#graph.unique(name);
     const attentions = ends.attention ? this.#attentions() : [];

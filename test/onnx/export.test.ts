@@ -276,6 +276,10 @@ describe('what ONNX cannot express is refused', () => {
       'Expected 1 name for inputNames but received 2',
     );
     expect(await refused(net, image(), { outputNames: ['input'] })).toContain('received input twice');
+    for (const options of [{ inputNames: ['head.weight'] }, { outputNames: ['head.weight'] }])
+      expect(await refused(net, image(), options)).toBe(
+        'Expected names that no weight has for inputs and outputs but received head.weight',
+      );
     expect(await refused(net, image(), { inputNames: [''] })).toBe(
       'Expected names for inputNames but received an empty one',
     );
