@@ -154,7 +154,7 @@ export const THREADS = /** @satisfies {OptionTable} */ ({
   ...COMMON,
   model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'alexnet', help: 'network' },
   busy: { value: 'n', type: positiveInteger, default: 1, help: 'busy processes' },
-  seconds: { value: 'n', type: positiveInteger, default: 1, help: 'seconds of each measurement' },
+  seconds: { value: 'n', type: number({ above: 0 }), default: 1, help: 'seconds of each measurement' },
   spin: {
     value: 'counts',
     type: text,

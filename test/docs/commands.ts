@@ -60,9 +60,9 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
   [/^node scripts\/bench\.js (?:model|data) /, `${MEASURES}${noTorch}`, bench],
   [/^node scripts\/bench\.js (?:layer|train) /, MEASURES, bench],
   [
-    /^node scripts\/bench\.js serve --soak /,
-    'runs for minutes: twelve seconds',
-    () => 'node scripts/bench.js serve --soak 0.2 --clients 4 --model alexnet',
+    /^node scripts\/bench\.js threads /,
+    MEASURES,
+    (line) => `${line.replace(/ 10000 30000 100000| --turns \d+/g, '')} --turns 1 --seconds 0.05`,
   ],
   [
     /^node scripts\/bench\.js serve/,
@@ -112,6 +112,7 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
     'test/distributed/launch.test.ts',
     "launch('--nproc', '2', script)",
   ],
+  'node scripts/bench.js serve --soak 15': ['test/scripts/serve-soak.test.ts', "'serve', '--soak', '0.2'"],
   'npm ci': ['.ci/run', 'npm ci --foreground-scripts'],
   'npm test': ['.ci/run', 'npm test --'],
   'npm run test:package -- --node <other executables>': [
