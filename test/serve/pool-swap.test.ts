@@ -44,7 +44,7 @@ function ownProgram(factor = 1): serve.PoolProgram {
   return {
     run: async (x) => (x as Tensor).mul(own),
     loadStateDict: async ({ factor, hang }) => {
-      own = factor!.item();
+      own = Number(factor!.item());
       if (hang) await forever();
     },
   };
