@@ -37,7 +37,9 @@ export async function sameImages(splits) {
 
 /** @param {Image} first @param {Image} other @returns {(SameImages & { order: number })[]} */
 function problemOf(first, other) {
+  /** @param {Image} image */
   const label = ({ set, index }) => set.labels[index];
+  /** @param {Image} image */
   const place = ({ split, set, index }) => `${split}: ${set.nameOf?.(index) ?? index}`;
   const problem =
     label(first) !== label(other) ? 'two classes' : first.split !== other.split ? 'two splits' : null;
@@ -76,9 +78,9 @@ async function divide(groups, keyOf) {
     try {
       keys.set(image, await keyOf(image));
     } catch (error) {
-      const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-      if (code === undefined) throw error;
-      throw datasetError(pathOf(image), `cannot be read: ${reasonOf(error)}`, error);
+      const failure = /** @type {NodeJS.ErrnoException} */ (error);
+      if (failure.code === undefined) throw error;
+      throw datasetError(pathOf(image), `cannot be read: ${reasonOf(failure)}`, error);
     }
   });
   return groups.flatMap((group) => {
