@@ -71,7 +71,7 @@ describe('--resume refuses', () => {
     cpSync(join(pictures, 'cat/4.png'), file);
     const { status, stderr } = resume('--epochs', '3');
     expect(stderr).toMatch(
-      /error: .*pictures: expected the images that the run was trained with but found others: the contents of files have changed\. Use/,
+      /error: .*pictures: expected the images that the run was trained with but found others: the contents of files have changed\. Restore/,
     );
     expect(status).toBe(1);
     writeFileSync(file, before);
