@@ -114,7 +114,7 @@ export class RequestTimeoutError extends DyconvError {
 
 /** A swap of a pool that did not end within its `timeoutMs`. The message says what it waited for. */
 export class SwapTimeoutError extends DyconvError {
-  override readonly code: string = 'ERR_TIMEOUT';
+  override readonly code: string = 'ERR_SWAP';
   /** Whether the pool uses the new network: only batches of the old one had not ended. */
   readonly hasReplaced: boolean;
 

@@ -34,7 +34,7 @@ const errorOf = (promise: Promise<unknown>) =>
   );
 const timeout = (message: string, hasReplaced = false) =>
   expect.objectContaining({
-    ...{ name: 'SwapTimeoutError', code: 'ERR_TIMEOUT', hasReplaced },
+    ...{ name: 'SwapTimeoutError', code: 'ERR_SWAP', hasReplaced },
     message: `The swap did not end within 30 ms: ${message}`,
   });
 
