@@ -82,6 +82,10 @@ Value Listing(const Program& program) {
   return listing;
 }
 
+int64_t PartsOf(int64_t program, int64_t rows, int64_t threads) {
+  return Compiled(program)->PartsOf(rows, threads);
+}
+
 // [result, range, path, first, last] of the layers of a program in float32 that can compute in int8; slots of
 // the recording.
 std::vector<std::tuple<int64_t, int64_t, std::string, bool, bool>> Quantizable(const Program& program) {
@@ -132,6 +136,7 @@ const OpTable& CompileOps() {
       Bind("compiledPlaces(program)", [](int64_t id) { return Places(Compiled(id)->source()); }),
       Bind("compiledListing(program)", [](int64_t id) { return Listing(*Compiled(id)); }),
       Bind("compiledState(program)", [](int64_t id) { return State(Compiled(id)->source()); }),
+      Bind("programParts(program, rows, threads)", PartsOf),
       Bind("quantizableLayers(program)", [](int64_t id) { return Quantizable(*Compiled(id)); }),
       Bind("refreshCompiled(program)", [](int64_t id) { Compiled(id)->Refresh(); }),
       Bind("profileCompiled(program, inputs)",

@@ -276,14 +276,13 @@ Value Program::RunTimed(const std::vector<Value>& inputs, std::vector<StepTime>*
   CheckInputs(inputs, values, batch);
   const RunGuard guard;
   const std::shared_ptr<const Fixed> fixed = CurrentFixed();
-  const int64_t parts = times == nullptr ? PartsOf(batch) : 1;
+  const bool whole = times != nullptr || at::in_parallel_region();
+  const int64_t parts = whole ? 1 : PartsOf(batch, at::get_num_threads());
   return parts > 1 ? RunParts(values, *fixed, batch, parts) : RunSteps(values, *fixed, batch, times, nullptr);
 }
 
-int64_t Program::PartsOf(int64_t batch) const {
-  if (!independent_rows_ || at::in_parallel_region()) return 1;
-  const int64_t threads = at::get_num_threads();
-  if (threads == 1 || batch < threads) return 1;
+int64_t Program::PartsOf(int64_t batch, int64_t threads) const {
+  if (!independent_rows_ || threads == 1 || batch < threads) return 1;
   // Every part reads all weights: it pays where there are more values. Measured on two threads: AlexNet is
   // equally fast either way at half as many values as weights; MobileNetV3-Small takes half the time from 2
   // samples on.

@@ -43,6 +43,8 @@ class Program final : public Runner {
   const Graph& graph() const { return graph_; }
   const ProgramOptions& options() const { return options_; }
   bool HasIndependentRows() const { return independent_rows_; }
+  // In how many parts a batch runs best, each on one of the threads. Their results are those of the whole batch.
+  int64_t PartsOf(int64_t batch, int64_t threads) const;
   bool RunsOnce(size_t step) const { return runs_once_.at(step); }
 
   // Computes what depends on parameters alone anew in the next run, whether they seem to have changed or not.
@@ -80,8 +82,6 @@ class Program final : public Runner {
   // order; null to return the output.
   Value RunSteps(Tensors& values, const Fixed& fixed, int64_t batch, std::vector<StepTime>* times,
                  const Tensors* into);
-  // In how many parts a batch runs, each on one thread.
-  int64_t PartsOf(int64_t batch) const;
   Value RunParts(const Tensors& values, const Fixed& fixed, int64_t batch, int64_t parts);
 
   const Graph source_;

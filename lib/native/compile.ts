@@ -85,6 +85,8 @@ export interface CompileTable<T extends Handle> {
   compiledPlaces(program: number): string[];
   compiledListing(program: number): Listing;
   compiledState(program: number): [names: string[], tensors: T[]];
+  /** In how many parts a batch runs best, each on one thread. */
+  programParts(program: number, rows: number, threads: number): number;
   /** For a program in float32, the layers that can compute in int8; `range`: slot of the value whose range the input has. */
   quantizableLayers(
     program: number,

@@ -178,6 +178,11 @@ export class Program<Out = Tensor> extends Runnable<Out> {
     return new Program<Out>(opened, known, checkMetadata(metadata));
   }
 
+  /** @internal In how many parts a batch runs best, each on one thread. Their results are those of the whole batch. */
+  partsOf(rows: number, threads: number): number {
+    return native.programParts(this.id, rows, threads);
+  }
+
   /** @internal */
   protected override pack(inputs: readonly ProgramInput[]): readonly ProgramInput[] {
     for (const [i, input] of inputs.entries())

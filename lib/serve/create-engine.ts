@@ -14,7 +14,6 @@ import {
   type Engine,
   FunctionEngine,
   type PoolProgram,
-  ProgramEngine,
   type StateDict,
 } from './engine.js';
 import {
@@ -24,6 +23,7 @@ import {
   type ResolvedPoolOptions,
   resolveModule,
 } from './pool-options.js';
+import { ProgramEngine } from './program-engine.js';
 import { WorkerDied, WorkerEngine } from './worker-engine.js';
 
 /** What {@link Pool.swap} takes. */
