@@ -6,19 +6,14 @@
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "napi/choice.h"
+#include "ops/activation.h"
 #include "ops/batch_norm.h"
 #include "ops/norm_values.h"
 
 namespace dyconv {
 
 template <>
-inline constexpr auto kNames<kernels::Activation> =
-    std::to_array<Named<kernels::Activation>>({{"none", kernels::Activation::kNone},
-                                               {"relu", kernels::Activation::kRelu},
-                                               {"relu6", kernels::Activation::kRelu6},
-                                               {"hardswish", kernels::Activation::kHardswish},
-                                               {"hardsigmoid", kernels::Activation::kHardsigmoid},
-                                               {"silu", kernels::Activation::kSilu}});
+inline constexpr auto kNames<kernels::Activation> = kActivationNames;
 
 namespace {
 

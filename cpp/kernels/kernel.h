@@ -225,7 +225,9 @@ struct RandomState {
   int64_t next;
 };
 
-enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid, kSilu };
+// Functions of each number that kernels apply to their results. ops/activation.h has their names. kGelu is
+// the exact form, without tanh.
+enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid, kSigmoid, kSilu, kGelu };
 
 // One batch normalization of contiguous planes [batch, channels, plane]:
 // output = activation((input - mean) inv_std weight + bias + residual).

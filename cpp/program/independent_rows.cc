@@ -4,13 +4,15 @@
 #include <array>
 #include <string_view>
 
+#include "ops/activation.h"
 #include "program/passes/pattern.h"
 
 namespace dyconv {
 namespace {
 
-// Operations that keep rows apart as long as the result has the rows of its inputs: what would change their
-// number or order, such as a permutation, a sum over them or a join along them, gives other sizes.
+// Operations besides activations that keep rows apart as long as the result has the rows of its inputs: what
+// would change their number or order, such as a permutation, a sum over them or a join along them, gives
+// other sizes.
 constexpr auto kRowWise = std::to_array<std::string_view>({
     "adaptiveAvgPool2d",
     "avgPool2d",
@@ -33,10 +35,7 @@ constexpr auto kRowWise = std::to_array<std::string_view>({
     "fusedDynamicDepthwiseConv2d",
     "fusedLinear",
     "fusedMaxPool2d",
-    "gelu",
     "groupNorm",
-    "hardsigmoid",
-    "hardswish",
     "int8ChannelMeans",
     "int8Conv2d",
     "int8DynamicConv2d",
@@ -50,14 +49,10 @@ constexpr auto kRowWise = std::to_array<std::string_view>({
     "neg",
     "permute",
     "quantize",
-    "relu",
-    "relu6",
     "reshape",
     "routing",
     "scaleChannels",
     "select",
-    "sigmoid",
-    "silu",
     "softplus",
     "sqrt",
     "square",
@@ -134,7 +129,8 @@ bool KeepsRowsApart(const Graph& graph, const Step& step, const std::vector<bool
     return slot < 0 ? -1 : RankOf(graph.slots[slot]);
   };
   if (UsesBatchSize(step)) return false;
-  if (Contains(kRowWise, name)) return true;
+  const auto is_name = [&](const auto& entry) { return name == entry.first; };
+  if (Contains(kRowWise, name) || std::ranges::any_of(kActivationNames, is_name)) return true;
   if (name == "pad") return !PadsRows(step, rank(0));
   if (Contains(kBroadcasting, name)) return BroadcastsAlongRows(graph, step, fixed);
   if (Contains(kAlong, name)) {

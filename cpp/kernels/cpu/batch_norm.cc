@@ -114,7 +114,7 @@ struct BeforeActivation {
 // Calls visit(activation, has a residual), both constants.
 template <typename Visit>
 DYCONV_INLINE void WithEpilogue(const BatchNormArgs& args, const Visit& visit) {
-  WithAnyActivation(args.activation, [&](auto activation) DYCONV_ALWAYS_INLINE {
+  WithActivation(args.activation, [&](auto activation) DYCONV_ALWAYS_INLINE {
     args.residual != nullptr ? visit(activation, std::true_type()) : visit(activation, std::false_type());
   });
 }

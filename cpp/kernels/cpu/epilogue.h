@@ -57,7 +57,7 @@ DYCONV_INLINE void StoreSums(Vec (*sums)[kVecs], const Epilogue& epilogue, int64
       sums[m][kVecs - 1] += last == kLanes ? Load(end) : LoadPart(end, last);
     }
   }
-  WithActivation(epilogue.activation, [&](auto activation) {
+  const bool is_long = WithShortActivation(epilogue.activation, [&](auto activation) {
 #pragma GCC unroll 16
     for (int m = 0; m < kRows; ++m) {
       float* to = output + at + m * step;
@@ -71,6 +71,7 @@ DYCONV_INLINE void StoreSums(Vec (*sums)[kVecs], const Epilogue& epilogue, int64
       }
     }
   });
+  if (is_long) ActivateRows(epilogue.activation, output + at, kRows, step, columns);
 }
 
 // The same for `count` rows of sums in memory, `ld` floats apart, whose bias is still to be added.
@@ -84,7 +85,8 @@ inline void StoreRows(const float* rows, int64_t ld, const float* bias, const Ep
     const Vec made = Activated<activation()>(sums);
     lanes == kLanes ? Store(output + offset, made) : StorePart(output + offset, made, lanes);
   };
-  WithActivation(epilogue.activation, [&](auto activation) {
+  const int64_t first = at;
+  const bool is_long = WithShortActivation(epilogue.activation, [&](auto activation) {
     for (int64_t p = 0; p < count; ++p, rows += ld, at += step) {
       int64_t c = 0;
       for (; c + kLanes <= columns; c += kLanes)
@@ -92,6 +94,7 @@ inline void StoreRows(const float* rows, int64_t ld, const float* bias, const Ep
       if (c < columns) store(at + c, Load(rows + c) + Load(bias + c), columns - c, activation);
     }
   });
+  if (is_long) ActivateRows(epilogue.activation, output + first, count, step, columns);
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

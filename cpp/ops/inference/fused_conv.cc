@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros.h>
 
+#include "ops/activation.h"
 #include "ops/dynamic_conv/problem.h"
 #include "ops/dynamic_conv/winograd_cost.h"
 #include "ops/inference/images.h"
@@ -22,16 +23,6 @@ std::optional<kernels::DynamicConvShape> ShapeOn(const Pair& image, const std::v
 }
 
 }  // namespace
-
-kernels::Activation ActivationOf(const std::string& name) {
-  if (name == "none") return kernels::Activation::kNone;
-  if (name == "relu") return kernels::Activation::kRelu;
-  if (name == "relu6") return kernels::Activation::kRelu6;
-  if (name == "hardswish") return kernels::Activation::kHardswish;
-  if (name == "hardsigmoid") return kernels::Activation::kHardsigmoid;
-  Fail(ErrorKind::kArgument,
-       "Expected none, relu, relu6, hardswish or hardsigmoid for activation but received ", name);
-}
 
 at::Tensor PackConv(const at::Tensor& weight) { return PackExpert(weight, 1); }
 

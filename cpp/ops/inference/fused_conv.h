@@ -13,9 +13,6 @@
 
 namespace dyconv {
 
-// 'none', 'relu', 'relu6', 'hardswish', 'hardsigmoid'.
-kernels::Activation ActivationOf(const std::string& name);
-
 // A weight [O, I, kh, kw] or [O, I] as panels for FusedConv2d and FusedLinear: a vector that means nothing
 // else.
 at::Tensor PackConv(const at::Tensor& weight);

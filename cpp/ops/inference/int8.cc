@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/activation.h"
 #include "ops/inference/images.h"
 #include "ops/inference/packed_conv.h"
 #include "typed_error.h"

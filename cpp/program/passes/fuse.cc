@@ -2,17 +2,15 @@
 // into the weights, the addition of another tensor and the activation into the last step of the kernel.
 // Weights are packed by steps that run once.
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "ops/activation.h"
 #include "ops/inference/fused_conv.h"
 #include "program/passes/passes.h"
 #include "program/passes/pattern.h"
 
 namespace dyconv {
 namespace {
-
-constexpr std::array<std::string_view, 4> kActivations = {"relu", "relu6", "hardswish", "hardsigmoid"};
 
 // The steps that a fused step replaces, in order: the layer first.
 struct Chain {
@@ -118,9 +116,9 @@ class Fuser {
   }
 
   bool IsActivation(size_t step) const {
-    for (const auto name : kActivations)
-      if (Is(graph_.steps[step], name)) return true;
-    return false;
+    const Step& s = graph_.steps[step];
+    if (Is(s, "gelu") && s.arguments[1].ToString() != "'none'") return false;  // the approximation
+    return std::ranges::any_of(kActivationNames, [&](const auto& entry) { return Is(s, entry.first); });
   }
 
   // The weight and the bias with the batch norm of the chain, as slots or null. `dim`: of the output

@@ -1,5 +1,6 @@
 // The tiled kernels, direct and Winograd's, and the depthwise ones, called as cpp/ops/dynamic_conv/fused.cc and
 // depthwise.cc beside it call them.
+#include "activated.h"
 #include "convolution.h"
 
 namespace fuzz {
@@ -60,13 +61,13 @@ void Forward(Random& random, Convolution& c, DynamicConvPlan plan, const Kernels
   Guarded<float> residual(output.numbers().size());
   if (!narrow && output.strides.channel == 1 && random.OneIn(2)) {
     // What an inference adds, for every other problem with a residual.
-    args.epilogue.activation = kernels::Activation::kRelu;
+    args.epilogue.activation = AnyActivation(random);
     residual.Fill(random);
     if (random.OneIn(2)) args.epilogue.residual = residual.data();
     for (int64_t i = 0; i < residual.size(); ++i) {
       const int64_t pixel = i / s.out_channels, b = pixel / s.out_plane();
       double& sum = c.output[(b * s.out_channels + i % s.out_channels) * s.out_plane() + pixel % s.out_plane()];
-      sum = std::max(0.0, sum + (args.epilogue.residual == nullptr ? 0 : residual[i]));
+      sum = Activated(sum + (args.epilogue.residual == nullptr ? 0 : residual[i]), args.epilogue.activation);
     }
   }
   uint8_t not_finite = 0;

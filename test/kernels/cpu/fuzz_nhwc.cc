@@ -13,8 +13,6 @@ using kernels::Activation;
 using kernels::Epilogue;
 using kernels::KernelTable;
 
-Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 4)); }
-
 DynamicConvShape AnyConv(Random& random, bool depthwise) {
   DynamicConvShape s;
   SetAxes(s, Axis::Any(random, false), Axis::Any(random, false));

@@ -130,7 +130,7 @@ void FuzzBatchNorm(Random& random, const KernelTable& table) {
   args.weight = random.OneIn(2) ? weight.data() : nullptr;
   args.bias = random.OneIn(2) ? bias.data() : nullptr;
   args.residual = random.OneIn(2) ? residual.data() : nullptr;
-  args.activation = static_cast<Activation>(random.Between(0, 5));
+  args.activation = AnyActivation(random);
   args.mean = mean.data(), args.inv_std = inv_std.data(), args.variance = variance.data();
   args.grad_input = grad_input.data(), args.grad_residual = grad_residual.data();
   args.grad_weight = grad_weight.data(), args.grad_bias = grad_bias.data();
