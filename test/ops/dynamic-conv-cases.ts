@@ -119,7 +119,13 @@ export function randomCase(n: number): Case {
 }
 
 /** [H', W'] of a case. */
-export function outputSize({ size, kernel, stride, padding, dilation }: Case): [number, number] {
+export function outputSize({
+  size,
+  kernel,
+  stride,
+  padding,
+  dilation,
+}: Pick<Case, 'size' | 'kernel' | 'stride' | 'padding' | 'dilation'>): [number, number] {
   const along = (i: 0 | 1) =>
     Math.floor((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1;
   return [along(0), along(1)];

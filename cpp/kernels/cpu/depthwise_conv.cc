@@ -8,8 +8,8 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Vectors of a row that are multiplied at once: as many sums as are in flight, of which narrow vectors need
-// more, where registers allow.
+// Vectors that are multiplied at once. There must be enough independent sums to hide the latency of a
+// multiply-add: narrow vectors need more of them, if there are enough registers.
 constexpr int kUnroll = kLanes == 4 && kMaxVecs * kMaxRows > 16 ? 8 : 4;
 
 struct Layout {
@@ -105,7 +105,7 @@ DYCONV_INLINE int64_t ColumnOf(const DynamicConvShape& s, const Layout& l, int64
   return px % s.stride_w * l.phase + px / s.stride_w;
 }
 
-// Image plane -> phases. The padding in between is not written: it was zeroed once.
+// Image plane -> phases. Padding is not written: it is zeroed once for all planes.
 void SplitPlane(const DynamicConvShape& s, const Layout& l, const float* image, float* phases) {
   for (int64_t y = 0; y < s.in_h; ++y) {
     float* row = RowOf(s, l, y, phases);
@@ -181,6 +181,33 @@ Vec TapSums(const float* const* sources, int64_t taps, const float* grad, int64_
     for (; t < taps; ++t) CorrelateTaps<1>(sources + t, grad, count, acc + t);
   }
   return SumEach(acc);
+}
+
+// The gradient of one tap, summed over those pixels alone that the tap joins.
+float TapSum(const DynamicConvShape& s, int64_t tap, const float* image, const float* grad) {
+  const int64_t top = tap / s.kernel_w * s.dilation_h - s.padding_h;
+  const int64_t left = tap % s.kernel_w * s.dilation_w - s.padding_w;
+  float sum = 0;
+  for (int64_t y = 0; y < s.out_h; ++y) {
+    const int64_t in_y = y * s.stride_h + top;
+    if (in_y < 0 || in_y >= s.in_h) continue;
+    for (int64_t x = 0; x < s.out_w; ++x) {
+      const int64_t in_x = x * s.stride_w + left;
+      if (in_x >= 0 && in_x < s.in_w) sum += grad[y * s.out_w + x] * image[in_y * s.in_w + in_x];
+    }
+  }
+  return sum;
+}
+
+// TapSums also multiplies the zeros between the rows of the gradient with pixels, and padding with the
+// gradient. Such a product is 0 or, with a number that is not finite, NaN: sums that are not finite are
+// computed again without them. `sums` are those of `taps` taps from `first` on.
+void RepeatNotFinite(const DynamicConvShape& s, int64_t first, int64_t taps, const float* image,
+                     const float* grad, Vec& sums) {
+  if (Sum(sums * 0.0f) == 0) return;
+  for (int64_t t = 0; t < taps; ++t) {
+    if (sums[t] * 0.0f != 0) sums[t] = TapSum(s, first + t, image, grad);
+  }
 }
 
 // The attention of a static convolution.
@@ -299,7 +326,8 @@ void DepthwiseConvBackward(const DynamicConvArgs& args, int64_t begin, int64_t e
     for (int64_t b = 0; b < s.batch; ++b) {
       const float* attention = AttentionOf(args, b);
       float* sums = args.is_static() ? nullptr : attention_sums + b * s.experts * kLanes;
-      SplitPlane(s, l, args.input + (b * s.in_channels + c) * s.in_plane(), input);
+      const float* image = args.input + (b * s.in_channels + c) * s.in_plane();
+      SplitPlane(s, l, image, input);
       for (int64_t j = 0; j < l.multiplier; ++j) {
         const int64_t o = c * l.multiplier + j, plane = b * s.out_channels + o;
         const float* packed = args.packed_weight + o * s.experts * l.lanes;
@@ -309,7 +337,9 @@ void DepthwiseConvBackward(const DynamicConvArgs& args, int64_t begin, int64_t e
         for (int64_t i = 0; i < l.flat; i += kLanes) total += Load(grad + i);
         args.grad_output_sums[plane] = Sum(total);
         for (int64_t t = 0; t < l.taps; t += kLanes) {
-          const Vec tile = TapSums(sources + t, Min(kLanes, l.taps - t), grad, l.flat);
+          const int64_t taps = Min(kLanes, l.taps - t);
+          Vec tile = TapSums(sources + t, taps, grad, l.flat);
+          RepeatNotFinite(s, t, taps, image, from, tile);
           for (int64_t k = 0; k < s.experts; ++k) {
             float* to = packed_grad + (j * s.experts + k) * l.lanes + t;
             Store(to, Load(to) + attention[k] * tile);

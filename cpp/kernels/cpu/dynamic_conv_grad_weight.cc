@@ -1,12 +1,14 @@
 // The gradients of the experts and of the attention, direct and at Winograd's points.
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 #include "kernels/cpu/mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Rows of a weight gradient that are folded at once, and pixels of a sample above which samples are folded
-// one by one.
+// Rows of a weight gradient that are added to the experts' gradients (folded) at once; experts that are
+// folded at once; pixels above which samples are folded one by one; and pixels up to which the next samples
+// are prefetched.
 constexpr int64_t kFoldRows = 3 * kMaxRows;
 constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kManyPixels = 256;
@@ -84,8 +86,9 @@ struct Unit {
   int64_t offset;  // of its first row in the packed experts
 };
 
-// Fewer tiles have a point at the edge of a row or column of points: taken in steps of 11, which shares no
-// factor with their number, points cost every thread the same.
+// Points at the end of a row or column of points belong to fewer tiles, and cost less. Points are taken in
+// steps of 11, which has no common factor with their number, so that every thread gets an equal share of the
+// work.
 int64_t SpreadPoint(const WinogradTiling& tiling, int64_t i) { return tiling ? i * 11 % tiling.points() : i; }
 
 Unit UnitAt(const DynamicConvArgs& args, int64_t index) {
@@ -119,7 +122,7 @@ void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
       args.packed_grad + sample * of_grad.sample + unit.panel.group * of_grad.group + unit.channel + r;
   const float* input = args.packed_input + sample * of_input.sample + unit.panel.group * of_input.group +
                        unit.panel.first_column;
-  // So few pixels are done before the next sample's have come.
+  // The products of so few pixels take less time than reading the next sample from memory.
   if (pixels.count <= kFewPixels) {
     for (int64_t p = 0; p < pixels.count; ++p) {
       const float* next = input + 2 * of_input.sample + pixels.inputs[p] * of_input.pixel;
@@ -148,6 +151,19 @@ void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
   }
 }
 
+// Clears the columns beyond the last channel in `rows` rows of a weight gradient tile. They are products with
+// the channels of other pixels or groups, and the experts are 0 there: for the attention's gradient, a
+// product of 0 with a number that is not finite would be NaN.
+template <int kVecs>
+void ClearSurplus(int64_t columns, int64_t rows, float* tile) {
+  const int64_t last = columns - (kVecs - 1) * kLanes;
+  if (last == kLanes) return;
+  for (int64_t r = 0; r < rows; ++r) {
+    float* end = tile + (r * kVecs + kVecs - 1) * kLanes;
+    Store(end, LoadPart(end, last));
+  }
+}
+
 // The part of samples [first, first + kSamples) of the chunk in `rows` rows of a unit from row `r` on.
 template <int kSamples, int kVecs>
 void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t first,
@@ -155,7 +171,9 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
   const auto& s = args.shape;
   const int64_t width = kVecs * kLanes;
   for (int64_t i = 0; i < kSamples; ++i) {
-    SampleRows<kVecs>(args, unit, r, rows, first + i, pixels, tiles + i * kFoldStride<kVecs>, false);
+    float* tile = tiles + i * kFoldStride<kVecs>;
+    SampleRows<kVecs>(args, unit, r, rows, first + i, pixels, tile, false);
+    ClearSurplus<kVecs>(unit.panel.columns, rows, tile);
   }
   const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
   FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <optional>
 
 #include "ops/dynamic_conv/relative_experts.h"
 #include "ops/dynamic_conv/tensors.h"
@@ -162,9 +164,13 @@ class BackwardWork {
   Scratch scratch_;
 };
 
-DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
-                               const at::Tensor& grad_output, const std::array<bool, 4>& needs,
-                               uint8_t* not_finite) {
+// Nothing if `may_skip_dot`, which takes the dot products with the first expert from the input's gradient,
+// met numbers that are not finite: such a sum has all pixels, and a pixel that no output depends on has the
+// gradient 0, whose product with a number that is not finite is NaN.
+std::optional<DynamicConvGrads> TryTiledBackward(const DynamicConvProblem& p, int64_t threads,
+                                                 const TiledKernels& run, const at::Tensor& grad_output,
+                                                 const std::array<bool, 4>& needs, uint8_t* not_finite,
+                                                 bool may_skip_dot) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
   const DynamicConvTensors tensors(p);
@@ -193,7 +199,8 @@ DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, con
   if (relative) {
     relative->SetUp(args);
     // <input, its gradient> equals the sum over the experts of attention times its gradient.
-    args.skip_first_dot = needs[0] && needs_weight && StridesOf(grads.input) == args.input_strides;
+    args.skip_first_dot =
+        may_skip_dot && needs[0] && needs_weight && StridesOf(grads.input) == args.input_strides;
     if (args.skip_first_dot) totals = at::empty({s.batch}, options);
   }
 
@@ -225,6 +232,8 @@ DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, con
       });
     }
   }
+  for (int64_t b = 0; totals.defined() && b < s.batch; ++b)
+    if (!std::isfinite(totals.const_data_ptr<float>()[b])) return std::nullopt;
   if (needs[0]) grads.input = grads.input.to(p.input.scalar_type());
   if (!needs_weight) return grads;
 
@@ -236,6 +245,13 @@ DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, con
   if (relative) relative->Finish(attention, totals.defined() ? totals.const_data_ptr<float>() : nullptr);
   FinishGrads(p, tensors, attention, sums, grads);
   return grads;
+}
+
+DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+                               const at::Tensor& grad_output, const std::array<bool, 4>& needs,
+                               uint8_t* not_finite) {
+  auto grads = TryTiledBackward(p, threads, run, grad_output, needs, not_finite, /*may_skip_dot=*/true);
+  return grads ? *grads : *TryTiledBackward(p, threads, run, grad_output, needs, not_finite, false);
 }
 
 }  // namespace
