@@ -5,7 +5,7 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Each register tile is a separate function with its own registers.
+// Each register tile is a function of its own: in a common function, the compiler would spill accumulators.
 #define DYCONV_TILE __attribute__((noinline))
 
 template <int kRows, int kVecs>
@@ -25,17 +25,7 @@ DYCONV_TILE void GemmTile(const GemmTask& task, const int32_t* a_pixels, const i
     const float* row[kRows];
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) row[m] = a[m] + task.offsets[s];
-    for (int64_t i = 0; i < task.length; ++i, b += kVecs * kLanes) {
-      Vec w[kVecs];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) w[v] = Load(b + v * kLanes);
-#pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) {
-        const Vec x = Set1(row[m][i]);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) acc[m][v] += x * w[v];
-      }
-    }
+    b = AddProducts<kRows, kVecs>(row, task.length, b, acc);
   }
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {

@@ -189,11 +189,13 @@ void Int8Conv(const Int8ConvArgs& args, int64_t begin, int64_t end, uint8_t* scr
   };
   if (!plan.copies_input) std::memset(input, args.input_zero, s.in_channels);
   const int64_t rows = plan.block_pixels / s.out_w, strips = CeilDiv(s.out_h, Max(1, rows));
+  int64_t copied = -1;  // the sample whose copy is in `input`
   for (int64_t item = begin; item < end; ++item) {
     if (s.experts > 0) {
       const int64_t sample = item / plan.panels;
       const Int8Block block{sample * s.out_plane(), s.out_plane(), input, 0};
-      if (plan.copies_input) CopyInput(args, block, input);
+      if (plan.copies_input && sample != copied) CopyInput(args, block, input);
+      copied = sample;
       multiply(block, item % plan.panels, sample);
     } else if (plan.copies_input) {
       const int64_t row = item % strips * rows;

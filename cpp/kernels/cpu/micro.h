@@ -34,6 +34,24 @@ DYCONV_INLINE void ForEachRegisterTile(int64_t count, const Visit& visit) {
   }
 }
 
+// acc[m] += sum over i < length of row[m][i] * b[i], where a row of b is kVecs vectors. Returns the end of b.
+template <int kRows, int kVecs>
+DYCONV_INLINE const float* AddProducts(const float* const* row, int64_t length, const float* b,
+                                       Vec (*acc)[kVecs]) {
+  for (int64_t i = 0; i < length; ++i, b += kVecs * kLanes) {
+    Vec w[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) w[v] = Load(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      const Vec x = Set1(row[m][i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[m][v] += x * w[v];
+    }
+  }
+  return b;
+}
+
 // C[c_pixels[m]] (+)= sum over segments s and rows i of A[a_pixels[m]][offsets[s] + i] * B[s * length + i].
 // Pixels index rows of lda and ldc floats; B is dense, kVecs vectors a row. No im2col: a segment is one tap.
 struct GemmTask {

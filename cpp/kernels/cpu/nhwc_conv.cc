@@ -36,7 +36,7 @@ struct ColumnPanel {
   }
 };
 
-// What one run of rows of the packed weights is multiplied with.
+// A run of rows of the packed weights, and the part of each pixel's input that it is multiplied with.
 template <int kRows>
 struct Run {
   const float* weights;
@@ -60,21 +60,10 @@ void MultiplyTile(const Run<kRows>* runs, const TileRows& tile, const float* bia
     for (int m = 0; m < kRows; ++m) acc[m][v] = first;
   }
   for (int64_t r = 0; r < tile.runs; ++r) {
-    const float* b = runs[r].weights;
     const float* row[kRows];
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) row[m] = runs[r].rows[m];
-    for (int64_t i = 0; i < tile.length; ++i, b += kVecs * kLanes) {
-      Vec w[kVecs];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) w[v] = Load(b + v * kLanes);
-#pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) {
-        const Vec x = Set1(row[m][i]);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) acc[m][v] += x * w[v];
-      }
-    }
+    AddProducts<kRows, kVecs>(row, tile.length, runs[r].weights, acc);
   }
   StoreSums<kRows, kVecs>(acc, epilogue, at, step, columns, output);
 }
@@ -89,7 +78,8 @@ struct PixelBlock {
   const float* bias;
 };
 
-// What blocks of pixels must not cross: a mixed kernel is that of one sample.
+// Parts of the output that a block of pixels may not cross the border of. With several experts each sample is
+// a part, because it has its own mixed kernel.
 struct Blocks {
   int64_t parts, pixels;
 
@@ -179,17 +169,18 @@ void CopyInput(const NhwcConvArgs& args, const PixelBlock& block, float* copy, i
               args.input_strides, s.in_channels, (last - first) * s.in_w, pixels, copy, s.in_channels);
 }
 
-// Floats in which the runs of a tile are kept.
+// Size of the memory for the runs of a tile, in floats.
 int64_t RunFloats(const DynamicConvShape& s) {
   return CeilDiv(s.kernel_size() * static_cast<int64_t>(sizeof(Run<kMaxRows>) / sizeof(float)), 16) * 16;
 }
 
-// Floats of `columns` of the packed weights: the offset of a panel, and its size.
+// Size of `columns` columns of the packed weights in floats. It gives the offset and the size of a panel.
 int64_t PackedColumns(const DynamicConvShape& s, int64_t columns) {
   return columns * s.kernel_size() * s.in_channels;
 }
 
-// The panels to multiply: as packed, or mixed in `mixed` when another one is requested.
+// Gives the weights of a panel: as packed or, with several experts, mixed for a sample. The last mixed panel
+// is kept, because successive blocks usually need the same.
 class Weights {
  public:
   Weights(const NhwcConvArgs& args, float* mixed) : args_(args), mixed_(mixed) {}
@@ -220,15 +211,15 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
   const int64_t vecs = CeilDiv(s.out_channels, kLanes);
   plan.copies_input = !channels_last || (s.in_channels < kFewestChannels && s.kernel_w > 1);
   plan.panels = CeilDiv(vecs, kMaxVecs);
-  // An even number of panels is one that two, four, ... threads can share without mixing any of them twice.
-  // Where the input is copied, the whole kernel is mixed before, as one of a static convolution.
+  // An even number of panels can be divided among two or four threads so that no panel is mixed by two of
+  // them. Where the input is copied, the caller mixes the whole kernel before.
   if (s.experts > 1 && !plan.copies_input && plan.panels > 1 && plan.panels < vecs)
     plan.panels += plan.panels % 2;
   plan.packed = vecs * kLanes * s.kernel_size() * s.in_channels;
   plan.bias = vecs * kLanes;
   plan.panels_first = plan.packed > kCachedWeight;
   if (plan.copies_input) {
-    // Blocks of rows, the same number for every thread.
+    // Blocks of rows; their number is a multiple of the number of threads unless it is large anyway.
     int64_t rows = Min(s.out_h, Max(1, 2 * kBlockPixels / s.out_w));
     while (rows > 1 && s.batch * CeilDiv(s.out_h, rows) % threads != 0 &&
            s.batch * CeilDiv(s.out_h, rows) < 8 * threads) {
@@ -257,7 +248,7 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
   return plan;
 }
 
-// The range is panels.
+// [begin, end) is a range of panels.
 void PackNhwcConv(const NhwcConvArgs& args, const float* weight, float* packed, int64_t begin, int64_t end) {
   const auto& s = args.shape;
   const int64_t taps = s.kernel_size();
@@ -279,7 +270,8 @@ void PackNhwcConv(const NhwcConvArgs& args, const float* weight, float* packed, 
 void NhwcConv(const NhwcConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
   const auto& plan = args.plan;
-  // Runs of a tile, then zeros for padding or a copy of the input, then mixed weights.
+  // The scratch memory holds the runs of a tile, then zeros for padding or a copy of the input, then mixed
+  // weights.
   Weights weights(args, scratch + RunFloats(s) + CeilDiv(s.in_channels, kLanes) * kLanes);
   const auto multiply = [&](const PixelBlock& block, int64_t index, int64_t sample, float* runs) {
     const ColumnPanel panel(index, plan.panels, s.out_channels);

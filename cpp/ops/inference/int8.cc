@@ -61,6 +61,12 @@ at::Tensor FiniteFloats(const at::Tensor& weight) {
   return floats;
 }
 
+// What is added to the results of a layer: float32, or uint8 with its quantization parameters.
+struct Addend {
+  const OptionalTensor& tensor;
+  const std::optional<QuantParams>& params;
+};
+
 void SetResidual(Int8ConvArgs& args, const at::Tensor& residual, const std::optional<QuantParams>& params) {
   if (residual.scalar_type() == at::kFloat) {
     args.residual = residual.const_data_ptr<float>();
@@ -87,14 +93,18 @@ void SetEnds(Int8ConvArgs& args, const QuantParams& input, const std::optional<Q
   }
 }
 
-void SetWeights(Int8ConvArgs& args, const at::Tensor& packed, const at::Tensor& scales,
-                const at::Tensor& sums, const at::Tensor& bias) {
+// The weights of a static layer, of PackInt8, and its bias.
+struct PackedWeights {
+  const at::Tensor &packed, &scales, &sums, &bias;
+};
+
+void SetWeights(Int8ConvArgs& args, const PackedWeights& w) {
   const auto& plan = args.plan;
-  Require(packed.numel() == plan.packed && scales.numel() == plan.columns && sums.numel() == plan.columns &&
-              bias.numel() >= plan.columns,
+  Require(w.packed.numel() == plan.packed && w.scales.numel() == plan.columns &&
+              w.sums.numel() == plan.columns && w.bias.numel() >= plan.columns,
           ErrorKind::kShape, "Expected weights that are packed for this layer");
-  args.weights = {packed.data_ptr<int8_t>(), scales.data_ptr<float>(), sums.data_ptr<int32_t>()};
-  args.bias = bias.const_data_ptr<float>();
+  args.weights = {w.packed.data_ptr<int8_t>(), w.scales.data_ptr<float>(), w.sums.data_ptr<int32_t>()};
+  args.bias = w.bias.const_data_ptr<float>();
 }
 
 void RunInt8(const Int8ConvArgs& args, int64_t threads) {
@@ -106,6 +116,20 @@ void RunInt8(const Int8ConvArgs& args, int64_t threads) {
     kernels::BestKernels().Int8Conv(args, begin, end,
                                     reinterpret_cast<uint8_t*>(own + at::get_thread_num() * floats));
   });
+}
+
+// Computes a static layer whose shape and activation are set. `input` has the memory layout of the kernel.
+void RunStatic(Int8ConvArgs& args, const at::Tensor& input, const QuantParams& input_params,
+               const at::Tensor& result, const std::optional<QuantParams>& output, const Addend& addend,
+               const PackedWeights& weights) {
+  const int64_t threads = ThreadsForInt8(args.shape);
+  args.plan = kernels::BestKernels().PlanInt8Conv(args.shape, threads);
+  args.input = input.const_data_ptr<uint8_t>();
+  SetWeights(args, weights);
+  SetEnds(args, input_params, output, result);
+  const auto added = AsResidual(addend.tensor, result);
+  if (added) SetResidual(args, *added, addend.params);
+  RunInt8(args, threads);
 }
 
 at::TensorOptions OutputOptions(const at::Tensor& input, const std::optional<QuantParams>& output) {
@@ -178,16 +202,9 @@ at::Tensor Int8Conv2d(const at::Tensor& input, const QuantParams& input_params,
   const auto result = at::empty({s.batch, s.out_channels, s.out_h, s.out_w},
                                 OutputOptions(input, output).memory_format(at::MemoryFormat::ChannelsLast));
   if (result.numel() == 0) return result;
-  const int64_t threads = ThreadsForInt8(s);
-  args.plan = kernels::BestKernels().PlanInt8Conv(s, threads);
-  const auto image = AsChannelsLast(input);
-  const auto added = AsResidual(residual, result);
-  args.input = image.const_data_ptr<uint8_t>();
-  SetWeights(args, packed, scales, sums, bias);
-  SetEnds(args, input_params, output, result);
-  if (added) SetResidual(args, *added, residual_params);
   args.activation = ActivationOf(activation);
-  RunInt8(args, threads);
+  RunStatic(args, AsChannelsLast(input), input_params, result, output, {residual, residual_params},
+            {packed, scales, sums, bias});
   return result;
 }
 
@@ -209,16 +226,9 @@ at::Tensor Int8Linear(const at::Tensor& input, const QuantParams& input_params,
   s = PackedShape(size, 1, {count, 1});
   s.out_h = count;
   s.experts = 0;
-  const int64_t threads = ThreadsForInt8(s);
-  args.plan = kernels::BestKernels().PlanInt8Conv(s, threads);
-  const auto rows = input.contiguous();
-  const auto added = AsResidual(residual, result);
-  args.input = rows.const_data_ptr<uint8_t>();
-  SetWeights(args, packed, scales, sums, bias);
-  SetEnds(args, input_params, output, result);
-  if (added) SetResidual(args, *added, residual_params);
   args.activation = ActivationOf(activation);
-  RunInt8(args, threads);
+  RunStatic(args, input.contiguous(), input_params, result, output, {residual, residual_params},
+            {packed, scales, sums, bias});
   return result;
 }
 
