@@ -1,11 +1,12 @@
-// Products of pairs of bfloat16 by AVX512_BF16. dynamic_conv_bf16.cc.
+// Products of pairs of bfloat16 with AVX512_BF16, for dynamic_conv_bf16.cc.
 #pragma once
 
 #include <immintrin.h>
 
 #include "kernels/cpu/bf16_task.h"
 
-// More than the rest of this build may use: HasBf16 asks the CPU.
+// These instructions are not part of the instruction set of this build. HasBf16 tests whether the CPU has
+// them.
 #define DYCONV_BF16 __attribute__((target("avx512bf16")))
 
 namespace dyconv::kernels::DYCONV_ISA {

@@ -1,5 +1,5 @@
-// Products of matrices of bfloat16 by FEAT_BF16 of ARM: BFMMLA multiplies two rows of four numbers with two
-// columns of four, so that sums are blocks of 2 x 2. dynamic_conv_bf16.cc.
+// Products of matrices of bfloat16 with FEAT_BF16 of ARM, for dynamic_conv_bf16.cc. BFMMLA multiplies two
+// rows of four numbers with two columns of four, so that the sums are blocks of 2 x 2.
 #pragma once
 
 #include <arm_neon.h>
@@ -7,7 +7,8 @@
 #include "kernels/cpu/bf16_task.h"
 #include "kernels/dispatch.h"
 
-// More than the rest of this build may use: HasBf16 asks the CPU.
+// These instructions are not part of the instruction set of this build. HasBf16 tests whether the CPU has
+// them.
 #define DYCONV_BF16 __attribute__((target("arch=armv8.2-a+bf16")))
 
 namespace dyconv::kernels::DYCONV_ISA {
@@ -59,7 +60,7 @@ DYCONV_BF16 void Bf16Tile(const Bf16Task& task, const int32_t* a_pixels, const i
   }
 #pragma GCC unroll 8
   for (int m = 0; m < kPairs; ++m) {
-    const int second = 2 * m + (2 * m + 1 < kRows);  // the first again, where there is no other
+    const int second = 2 * m + (2 * m + 1 < kRows);  // the same row again if the number of rows is odd
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) {
       const float32x4_t zero = vdupq_n_f32(0);

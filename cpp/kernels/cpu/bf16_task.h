@@ -1,4 +1,4 @@
-// What the products of bfloat16 of every instruction set compute.
+// The products of bfloat16, which every instruction set computes with its own instructions.
 #pragma once
 
 #include "kernels/cpu/vec.h"

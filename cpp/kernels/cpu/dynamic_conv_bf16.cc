@@ -15,7 +15,7 @@ namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 constexpr int kMixPair = 2;
-// Rows of a mixed tile: as many bytes as in float32.
+// Rows of a mixed tile: twice as many as in float32, in the same number of bytes.
 constexpr int64_t kMixedRows = 2 * kTileRows;
 
 template <int kVecs>
@@ -30,7 +30,8 @@ void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) 
   const int64_t in = s.in_per_group(), width = kVecs * kLanes, stride = kMixedRows * width;
   const int64_t input_floats = b.in_rows * b.padded_w * s.in_channels, sum_floats = b.pixels * width;
   uint16_t* mixed = reinterpret_cast<uint16_t*>(b.mixed);
-  // A static convolution mixes its one expert by 1: rounding it costs little compared with the products.
+  // A static convolution has one expert, mixed with the factor 1. This rounds the weights in every call,
+  // which costs little compared with the products.
   static constexpr float kOnes[kMixPair] = {1, 1};
   ForEachTapTile(args, b, width, [&](const TapTile& tile) {
     const float* packed =
@@ -61,7 +62,7 @@ void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) 
 }  // namespace
 
 bool CanMultiplyBf16(const DynamicConvShape& s) {
-  // One row is never a pair.
+  // With one channel per group there is one row of weights, and nothing to pair it with.
   return (s.in_per_group() > 1 || s.groups == 1) && HasBf16();
 }
 

@@ -5,10 +5,11 @@ namespace {
 
 // Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
 constexpr int64_t kBlockPixels = 1536;
-// Points times tiles of a block of Winograd's: its sums are written and read once a panel, so that they need
-// not stay there, and the larger the block the seldomer the experts are read.
+// Points times tiles of a block of Winograd's algorithm. Its sums are written and read once for each panel,
+// so that they may exceed the L2 cache; a larger block reads the experts fewer times.
 constexpr int64_t kBlockPoints = 176 * 36;
-// The same of one expert's backward, which works on one block a thread at a time: that should stay.
+// The same for the backward pass with one expert. Each thread works on one block at a time, which should stay
+// in the L2 cache.
 constexpr int64_t kOneExpertPoints = 88 * 36;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
 constexpr int64_t kBlockFloats = 1 << 19;
@@ -20,7 +21,8 @@ int64_t BlockSamples(int64_t batch, int64_t most, int64_t threads) {
   int64_t best = 1, least = INT64_MAX;
   for (int64_t n = 1; n <= most; ++n) {
     const int64_t blocks = CeilDiv(batch, n);
-    // Samples of the busiest thread, in 64ths; small blocks and ragged groups cost a little.
+    // The cost is the number of samples of the busiest thread, times 64. Small blocks and incomplete groups
+    // of kMixSamples add a little to it.
     const int64_t busiest = Min(batch, CeilDiv(blocks, threads) * n) * 64;
     const int64_t cost = busiest + busiest / (8 * n) + (n % kMixSamples == 0 ? 0 : busiest / 32);
     if (cost <= least) {

@@ -99,12 +99,13 @@ __attribute__((noinline)) void Int8Tile(const Int8Run<kRows>* runs, int64_t coun
 }
 
 #if defined(__AVX512F__)
-// More than the rest of this build may use: HasVnni asks the CPU.
+// These instructions are not part of the instruction set of this build. HasVnni tests whether the CPU has
+// them.
 #define DYCONV_VNNI __attribute__((target("avx512vnni")))
 
 inline bool HasVnni() { return __builtin_cpu_supports("avx512vnni"); }
 
-// The same by one instruction for 16 sums of four products.
+// The same with the instruction that adds four products to each of 16 sums.
 template <int kRows, int kVecs>
 __attribute__((noinline)) DYCONV_VNNI void VnniTile(const Int8Run<kRows>* runs, int64_t count, int64_t groups,
                                                     int32_t* sums) {

@@ -27,7 +27,7 @@ struct WeightAt {
 
 }  // namespace
 
-// Static weights. The range is panels.
+// Static weights. [begin, end) is a range of panels.
 void PackInt8Weights(const DynamicConvShape& s, const Int8ConvPlan& plan, const float* weight,
                      const Int8Weights& to, int64_t begin, int64_t end) {
   const WeightAt weight_at{s, plan, weight};
@@ -47,7 +47,8 @@ void PackInt8Weights(const DynamicConvShape& s, const Int8ConvPlan& plan, const 
   }
 }
 
-// Experts as int16, with one scale for each column of all of them. The range is vectors of columns.
+// Experts as int16. All experts share the scale of a column, so that they can be mixed as integers.
+// [begin, end) is a range of vectors of columns.
 void PackInt8Experts(const DynamicConvShape& s, const Int8ConvPlan& plan, const float* weight,
                      int16_t* packed, float* scales, int64_t begin, int64_t end) {
   const int64_t rows = RowsOf(plan), pairs = CeilDiv(s.experts, 2);

@@ -28,8 +28,8 @@ DYCONV_INLINE Vec Largest(Vec a, Vec b) { return a > b ? a : b; }
 DYCONV_INLINE IntVec Absolute(IntVec x) { return x < 0 ? -x : x; }
 DYCONV_INLINE IntVec Largest(IntVec a, IntVec b) { return a > b ? a : b; }
 
-// What numbers are multiplied by so that the largest becomes the largest weight. What is smaller than a limit
-// is treated as 0: its reciprocal could be infinite.
+// The factor that makes the largest number of a column the largest integer. A column whose numbers are all
+// below 2^-100 is quantized to 0, because its factor could be infinite.
 DYCONV_INLINE Vec FactorOf(Vec largest, float most) { return largest >= 0x1p-100f ? most / largest : Vec{}; }
 
 // Quantizes one vector of columns, whose rows at(r) gives, to bytes [group][kLanes][4], `step` apart, and

@@ -1,5 +1,5 @@
-// Moves between images as tensors hold them and the channel-last rows that the products read and write, and
-// between taps as weights hold them and rows of channels.
+// Conversions between the layout of tensors and that of the products: images to and from channel-last rows,
+// and weights to and from rows of channels, one for each tap.
 #pragma once
 
 #include "kernels/cpu/bf16.h"
@@ -38,7 +38,7 @@ template <typename T>
 void ThreeToRows(const T* image, int64_t plane, int64_t count, const int32_t* pixels, float* rows) {
   constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
   for (int64_t p = 0; p < count;) {
-    float* to = rows + pixels[p] * 3;
+    float* to = rows + static_cast<int64_t>(pixels[p]) * 3;
     if (p + kLanes <= count && pixels[p + kLanes - 1] == pixels[p] + kLanes - 1) {
       const Vec a = Widened(image + p), b = Widened(image + plane + p), c = Widened(image + 2 * plane + p);
       Store(to, Interleaved<0>(a, b, c, kOrder));

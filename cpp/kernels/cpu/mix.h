@@ -145,7 +145,7 @@ void MixAndMultiply(const float* packed, const Mixture& mixture, int64_t samples
     return;
   }
   if (count <= kMaxRows) {
-    // So few pixels are one register tile: a mixed row is used at once, and forgotten.
+    // All pixels fit in one register tile, so that each mixed row is used once and need not be stored.
     const MixTile tile = MixTileOf<kVecs>(mixture.relative, false, 1, count);
     for (int64_t i = 0; i < samples; ++i) {
       const GemmTask task = task_of(i);
@@ -163,7 +163,8 @@ void MixAndMultiply(const float* packed, const Mixture& mixture, int64_t samples
   const MixTile one = MixTileOf<kVecs>(mixture.relative, true, 1, rows);
   int64_t i = 0;
   if (count > kMixPixels) {
-    // So many are worth two samples at once, in tiles of half the height.
+    // With many pixels the first register tile is a small part: it mixes for two samples, with half as many
+    // rows of each, and so reads the experts once for both.
     const MixTile two = MixTileOf<kVecs>(mixture.relative, true, 2, kMaxRows / 2);
     for (; i + 2 <= samples; i += 2) keep(i, Two(), two, kMaxRows / 2);
   }

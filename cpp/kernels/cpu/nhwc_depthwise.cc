@@ -6,8 +6,8 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Output pixels of the register tiles: those of the widest, a row of the kernel and an input fit in 16
-// registers, and are enough sums for the multipliers not to wait for one.
+// Output pixels of the two register tiles. The sums of the wide one, a row of a kernel and one input fit in
+// 16 registers, and there are enough independent sums to hide the latency of a multiply-add.
 constexpr int kWide = 7, kNarrow = 4;
 
 // One vector of channels, of which `lanes` exist.
@@ -101,7 +101,8 @@ void MultiplyTile(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, int6
   }
 }
 
-// The last tile of a row is moved to the left where it would be cut, and computes some pixels again.
+// A last tile that would exceed the row begins further to the left, and computes some pixels again. A
+// narrower tile would have too few sums.
 template <int kKernel, int kStride>
 void MultiplyRow(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y) {
   const int64_t width = args.shape.out_w;

@@ -7,12 +7,12 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// The larger one; NaN wins, as in libtorch.
+// The larger number, or NaN if one of the two is NaN, as in libtorch.
 DYCONV_INLINE Vec Larger(Vec most, Vec x) {
   return most >= x ? most : x == x ? (most == most ? x : most) : x;
 }
 
-// A vector register of bytes, and a quarter of one of the largest.
+// Vectors of bytes: a whole register, and 16 bytes for images with fewer channels.
 typedef uint8_t WideBytes __attribute__((vector_size(kLanes * sizeof(float))));
 typedef uint8_t Bytes __attribute__((vector_size(16)));
 
@@ -59,7 +59,7 @@ void MaxOfTapsOfPart(const NhwcPoolArgs& args, const float* image, int64_t top, 
 
 }  // namespace
 
-// The range is output rows of all samples.
+// [begin, end) is a range of output rows, counted over all samples.
 void NhwcMaxPool(const NhwcPoolArgs& args, int64_t begin, int64_t end) {
   const auto& s = args.shape;
   constexpr int64_t kWide = 4 * kLanes;
@@ -123,7 +123,7 @@ void NhwcMaxPoolBytes(const MaxPoolShape& s, int64_t channels, const uint8_t* in
   }
 }
 
-// means[sample, channel] of images [samples, plane, channels]. The range is samples.
+// means[sample, channel] of images [samples, plane, channels]. [begin, end) is a range of samples.
 void NhwcMeans(const float* input, int64_t plane, int64_t channels, float* means, int64_t begin,
                int64_t end) {
   const float scale = 1 / static_cast<float>(plane);
@@ -131,7 +131,7 @@ void NhwcMeans(const float* input, int64_t plane, int64_t channels, float* means
     const float* image = input + sample * plane * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       const int64_t lanes = Min(kLanes, channels - c);
-      // Two sums, so that rounding and waiting are halved.
+      // Two sums halve the chain of dependent additions, and the rounding errors.
       Vec sums[2] = {};
       for (int64_t p = 0; p < plane; ++p) {
         const float* from = image + p * channels + c;
@@ -155,7 +155,7 @@ void NhwcSumsBytes(const uint8_t* input, int64_t plane, int64_t channels, int32_
   }
 }
 
-// output = input * scale[sample, channel]. The range is pixels of all samples.
+// output = input * scale[sample, channel]. [begin, end) is a range of pixels, counted over all samples.
 void NhwcScale(const float* input, const float* scale, int64_t plane, int64_t channels, float* output,
                int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; ++p) {

@@ -61,7 +61,7 @@ constexpr int kGradRows = 2;
 constexpr int kSums = kGradRows * kTileDepth;
 static_assert(kSums % kLanes == 0);
 
-// Floats of the images and the gradients that a thread multiplies while they stay in its L2 cache.
+// Floats of images and gradients that stay in the L2 cache of a thread while it multiplies them.
 constexpr int64_t kCachedFloats = 3 << 16;
 
 // Pixels [first, last) of one sample.

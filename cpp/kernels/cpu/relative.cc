@@ -13,7 +13,8 @@ void LargestWeights(const DynamicConvShape& s, const float* weight, float* large
     float* of_in = of_out + s.out_channels;
     std::memset(of_in, 0, columns * sizeof(float));
     for (int64_t o = 0; o < s.out_channels; ++o, w += row) {
-      // As integers, absolute values have the same order, infinity and NaN above all.
+      // The bits of absolute values, as integers, have the same order; those of infinity and NaN are the
+      // largest.
       uint32_t most = 0;
       float* of_tap = of_in + o / s.out_per_group() * row;
       for (int64_t i = 0; i < row; ++i) {

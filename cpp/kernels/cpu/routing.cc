@@ -33,7 +33,8 @@ void Means(const T* planes, int64_t size, float* means, int64_t begin, int64_t e
   }
 }
 
-// The largest is taken off before the division, which would make infinities of large ones.
+// The largest logit is subtracted before the division by the temperature: divided first, large logits could
+// become infinite.
 void Softmax(float* logits, float temperature, int64_t count) {
   float most = logits[0], sum = 0;
   for (int64_t k = 1; k < count; ++k) most = logits[k] > most ? logits[k] : most;

@@ -10,8 +10,9 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-// kMaxVecs x kMaxRows is the register tile: accumulators plus a row of vectors plus a broadcast fill the
-// register file. NEON multiplies by a lane of a vector: a broadcast is a load of one float.
+// kMaxVecs x kMaxRows accumulators are the register tile. Together with one row of vectors and one broadcast
+// number they fill the registers of the instruction set. NEON multiplies by a lane of a vector, so that the
+// broadcast is an ordinary load there.
 #if defined(__AVX512F__)
 #define DYCONV_MAX_VECS 4
 constexpr int kLanes = 16, kMaxRows = 6;
@@ -39,8 +40,9 @@ DYCONV_INLINE Vec Load(const float* from) {
   return v;
 }
 DYCONV_INLINE void Store(float* to, Vec v) { std::memcpy(to, &v, sizeof(v)); }
-// To aligned memory past the caches, for what is so much that it would not be in them when it is read: a
-// cache would first read what was there. Another thread sees it after StreamFence.
+// Stores to aligned memory without the caches. For results that are larger than the caches: an ordinary store
+// would first read each cache line from memory, and evict others. Other threads see the results after
+// StreamFence.
 DYCONV_INLINE void Stream(float* to, Vec v) {
 #if defined(__AVX512F__)
   __builtin_ia32_movntps512(to, v);

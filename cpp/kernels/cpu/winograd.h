@@ -136,8 +136,8 @@ DYCONV_INLINE void NoteNotFinite(const DynamicConvArgs& args, const float* numbe
 
 DYCONV_INLINE int64_t WholeVecs(int64_t floats) { return CeilDiv(floats, kLanes) * kLanes; }
 
-// Rows of the experts that are mixed at once: whole cache lines of the input. Where few tiles share them, it
-// is the experts themselves that should stay in the L1 cache for all samples.
+// Rows of the experts that are mixed at once: whole cache lines of the input. With few tiles, the experts
+// themselves should stay in the L1 cache for all samples, instead of the mixed rows.
 DYCONV_INLINE int64_t WinogradRows(int64_t tiles, int64_t experts) {
   return tiles > kMixPixels ? kTileRows : CeilDiv(kTileRows / experts, 16) * 16;
 }
@@ -175,7 +175,8 @@ void MultiplyPoint(const WinogradProduct& p, int64_t point, int64_t samples, int
     MixAndMultiply<kVecs>(
         packed + row * row_floats, p.mixture, samples, p.mixed, p.indices, p.indices, tiles, [&](int64_t i) {
           const float* from = p.from + point * p.strides.group + i * p.strides.sample + row;
-          // Every point reads its own numbers, once a panel: the next samples' are still on their way.
+          // The transformed input of each point is read only once for each panel, so that it is not in the
+          // caches: that of the next samples is prefetched.
           for (int64_t t = 0; samples > 1 && t < tiles; ++t) {
             const float* next = from + kMixSamples * p.strides.sample + p.indices[t] * p.strides.pixel;
             for (int64_t r = 0; r < rows; r += kLine) __builtin_prefetch(next + r);
