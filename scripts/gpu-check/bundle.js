@@ -53,8 +53,9 @@ const TESTS = ['test/cuda', 'test/install/cuda-build.test.ts'];
 const TOOLS = ['vitest'];
 /** Packages without which vitest runs tests of TypeScript: the CSS of web pages. */
 const NOT_NEEDED = /^lightningcss/;
-/** Files that nothing reads at run time. Licenses are kept. */
-const LEFT_OUT = /\.(?:map|d\.[cm]?ts|tsbuildinfo)$|\/(?:README|CHANGELOG|HISTORY)[^/]*$/i;
+/** Files that nothing reads at run time. Licenses are kept, and so are modules such as `history.js`. */
+const LEFT_OUT =
+  /\.(?:map|d\.[cm]?ts|tsbuildinfo)$|\/(?:README|CHANGELOG|HISTORY)[^/]*(?<!\.(?:[cm]?[jt]s|json))$/i;
 /** What is kept of packages that are much larger than what is used of them. @type {Record<string, RegExp>} */
 const KEPT = { echarts: /^(?:package\.json|LICENSE|NOTICE|index\.js|lib\/|dist\/echarts\.min\.js$)/ };
 
@@ -131,9 +132,17 @@ function copyPackage(root, to) {
     copyFiltered(join(root, name), join(to, name));
 }
 
+/**
+ * Whether the bundle has a file of a package or of this one.
+ * @param {string} folder - The folder that is copied, as a path.
+ * @param {string} name - The file, as a path below the folder.
+ */
+export function isKept(folder, name) {
+  return !LEFT_OUT.test(`/${name}`) && (KEPT[basename(folder)]?.test(name) ?? true);
+}
+
 /** Copies a file or folder without {@link LEFT_OUT}, with the times: dist/ must not look older than lib/. @param {string} from @param {string} to */
 function copyFiltered(from, to) {
-  const kept = KEPT[basename(from)];
   mkdirSync(dirname(to), { recursive: true });
   cpSync(from, to, {
     recursive: true,
@@ -142,9 +151,8 @@ function copyFiltered(from, to) {
     filter: (path) => {
       const name = relative(from, path);
       // Packages inside a package are copied as packages.
-      if (name === 'node_modules' || LEFT_OUT.test(`/${name}`)) return name === '';
-      if (name === '' || !kept || statSync(path).isDirectory()) return true;
-      return kept.test(name);
+      if (name === 'node_modules') return false;
+      return name === '' || statSync(path).isDirectory() || isKept(from, name);
     },
   });
 }

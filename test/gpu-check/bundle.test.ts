@@ -4,18 +4,19 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder, writeTree } from '../install/support.js';
 import { root } from '../scripts/support.js';
 import { load } from './support.js';
 
-const { packagesOf, testFiles, writeBundle } = await load('bundle');
+const { isKept, packagesOf, testFiles, writeBundle } = await load('bundle');
 
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
 const hasXz = spawnSync('xz', ['--version']).status === 0;
@@ -85,6 +86,43 @@ it('the packages are those of package.json and vitest, with what they depend on'
     ]),
   );
   expect(packages.filter((name) => /lightningcss|typescript|biome/.test(name))).toEqual([]);
+});
+
+/** Relative paths that a module imports, as files below the folder of its package. */
+function importsOf(folder: string, name: string): string[] {
+  const text = readFileSync(join(folder, name), 'utf8');
+  const paths = [...text.matchAll(/\b(?:from\s*|import\s*|import\(|require\()["'](\.{1,2}\/[^"'\n]+)["']/g)];
+  return paths.flatMap(([, target = '']) => {
+    const path = join(dirname(name), target);
+    const found = [path, `${path}.js`, `${path}.json`, join(path, 'index.js')].find((file) =>
+      statSync(join(folder, file), { throwIfNoEntry: false })?.isFile(),
+    );
+    // Declarations are named in comments.
+    return found === undefined || /\.d\.[cm]?ts$/.test(found) ? [] : [found];
+  });
+}
+
+it('no module of a package imports a file that is left out', () => {
+  const packages: string[] = packagesOf(root);
+  const missing: string[] = [];
+  let modules = 0;
+  for (const folder of packages) {
+    const all = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
+      (name) => /\.(?:[cm]?js|json)$/.test(name) && !/(?:^|[\\/])node_modules[\\/]/.test(name),
+    );
+    const kept = all.filter((name) => isKept(folder, name));
+    if (kept.length === all.length) continue;
+    modules += kept.length;
+    for (const name of kept)
+      for (const file of importsOf(join(root, folder), name))
+        if (!isKept(folder, file)) missing.push(`${folder}/${name} imports ${file}`);
+  }
+  expect(missing).toEqual([]);
+  // Of ECharts, whose documentation and variants are left out.
+  expect(modules).toBeGreaterThan(100);
+  expect(isKept('node_modules/one', 'lib/history.js')).toBe(true);
+  for (const name of ['README.md', 'HISTORY', 'lib/changelog.txt', 'index.js.map', 'index.d.ts'])
+    expect(isKept('node_modules/one', name)).toBe(false);
 });
 
 describe.skipIf(why !== '')(`writeBundle${why}`, () => {
