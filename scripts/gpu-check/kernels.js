@@ -2,7 +2,7 @@
  * Runs every CUDA kernel of this package and compares the results with float64 on the CPU.
  *
  *   node scripts/gpu-check/kernels.js            the sizes of AlexNet-DY, and odd ones
- *   node scripts/gpu-check/kernels.js --once     one small problem for each kernel, dtype and layout: for compute-sanitizer
+ *   node scripts/gpu-check/kernels.js --once     small problems for every form of each kernel: for compute-sanitizer
  *   node scripts/gpu-check/kernels.js --cpu      the algorithms of the CPU, to test this program without a GPU
  *
  * Prints a JSON line for each kernel and dtype with the largest deviation. Exit code 1 if one is larger than allowed.
@@ -20,10 +20,11 @@ import {
   tensor,
   tidy,
 } from '../../dist/index.js';
-import { deviation, resultsOf } from './problems.js';
+import { deviation, requireKernels, resultsOf } from './problems.js';
+import { ONCE, PLAIN } from './sizes.js';
 
 /** @import { Device, DType, Tensor } from '../../dist/index.js' */
-/** @import { Problem } from './problems.js' */
+/** @import { Problem } from './sizes.js' */
 
 const words = process.argv.slice(2);
 const unknown = words.find((word) => !['--once', '--cpu'].includes(word));
@@ -31,17 +32,17 @@ if (unknown !== undefined) throw new Error(`Expected --once or --cpu but receive
 const once = words.includes('--once');
 /** @type {Device} */
 const device = words.includes('--cpu') ? 'cpu' : 'cuda';
+if (device === 'cuda') requireKernels();
 
 /** Allowed deviations. Sums are float32 for all dtypes of the images. @type {Record<string, number>} */
 const ALLOWED = { float32: 2e-5, tf32: 2e-3, bfloat16: 2e-2, float16: 4e-3 };
 const DTYPES = /** @type {const} */ (['float32', 'bfloat16', 'float16']);
 
-const PLAIN = { batch: 3, in: 20, out: 33, size: 7, kernel: 3, stride: 1, groups: 1, experts: 3 };
 /** Sizes that end within the tiles of the kernels, then AlexNet-DY's layers. @type {Problem[]} */
 const PROBLEMS = once
-  ? [PLAIN]
+  ? ONCE
   : [
-      PLAIN,
+      ...ONCE,
       { ...PLAIN, batch: 1, experts: 12 },
       { ...PLAIN, groups: 4, out: 20, stride: 2, size: 9 },
       { ...PLAIN, kernel: 1, in: 65, out: 70, experts: 16 },

@@ -2,20 +2,24 @@
  * Problems of dynamic convolution for the checks on a GPU: arguments that are the same for every device and dtype, and the results.
  * @module
  */
-import { autograd, dynamicConv2d, manualSeed, randn } from '../../dist/index.js';
+import { autograd, cuda, dynamicConv2d, manualSeed, randn } from '../../dist/index.js';
 
 /** @import { Device, DType, Tensor } from '../../dist/index.js' */
+/** @import { Problem } from './sizes.js' */
 /** @import { DynamicConv2dAlgorithm } from '../../dist/ops/dynamic-conv.js' */
-
-/**
- * A problem with a square input and kernel. Padding is half of the kernel.
- * @typedef {{ batch: number, in: number, out: number, size: number, kernel: number, stride: number, groups: number, experts: number }} Problem
- */
 
 /**
  * Where and how it is computed: `dtype` of images and weights, `rounded` the dtype whose rounding the numbers have already.
  * @typedef {{ device: Device, dtype: DType, rounded: DType, channelsLast?: boolean }} Place
  */
+
+/** Ends the program with one line where the kernels cannot run: without them only operations of libtorch would be checked. */
+export function requireKernels() {
+  const why = cuda.whyUnavailable() ?? (cuda.hasKernels() ? undefined : 'the add-on was built without nvcc');
+  if (why === undefined) return;
+  console.error(`error: The CUDA kernels cannot run: ${why}`);
+  process.exit(1);
+}
 
 /**
  * Input, weight, attention and bias, and the gradient of the output.

@@ -13,11 +13,11 @@ import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { autograd, cuda, dynamicConv2d, NativeError, noGrad, tidy, version } from '../../dist/index.js';
 import { TUNED_ALGORITHMS } from '../../dist/ops/cuda-tuning.js';
 import { median } from '../bench/turns.js';
-import { operandsOf } from './problems.js';
+import { operandsOf, requireKernels } from './problems.js';
 import { disagreements, shortest, tableOf } from './tuning-table.js';
 
 /** @import { Device, functional } from '../../dist/index.js' */
-/** @import { Problem } from './problems.js' */
+/** @import { Problem } from './sizes.js' */
 /** @import { Row } from './tuning-table.js' */
 
 const { values } = parseArgs({
@@ -33,6 +33,7 @@ const seconds = Number(values.seconds);
 if (out === undefined || !(seconds > 0)) throw new Error('Expected --out <file> and --seconds <n>');
 /** @type {Device} */
 const device = values.cpu ? 'cpu' : 'cuda';
+if (device === 'cuda') requireKernels();
 const end = performance.now() + 1000 * seconds;
 
 /** Steps that are queued before the device is waited for, and measurements of each. */

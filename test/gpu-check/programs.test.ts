@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib';
 import sharp from 'sharp';
 import tar from 'tar-stream';
 import { describe, expect, it } from 'vitest';
-import { data } from '../../lib/index.js';
+import { cuda, data } from '../../lib/index.js';
 import { readCudaTunings } from '../../lib/ops/cuda-tuning.js';
 import { temporaryFolder, writeTree } from '../install/support.js';
 import { root } from '../scripts/support.js';
@@ -16,6 +16,7 @@ import { load, machine } from './support.js';
 
 const { PARTS } = (await load('parts')) as { PARTS: Part[] };
 const { readSuite, suiteFailure } = await load('suite');
+const { ONCE } = (await load('sizes')) as { ONCE: Problem[] };
 const { disagreements, shortest, tableOf } = await load('tuning-table');
 
 type Figures = Record<string, unknown>;
@@ -29,6 +30,13 @@ interface Part {
   problem?: (context: object) => string | undefined;
   read?: (lines: Figures[], context: object) => Figures | Promise<Figures>;
   failure?: (figures: Figures) => string | undefined;
+}
+interface Problem {
+  out: number;
+  in: number;
+  size: number;
+  kernel: number;
+  experts: number;
 }
 interface Row {
   dtype: string;
@@ -55,7 +63,43 @@ const wordsOf = (name: string, more?: object) =>
     .commands(context(more))
     .map(({ file, args }) => [file, ...args].join(' '));
 
+/** Elements that a thread of mix.cu takes, as `Width` there. @param bytes - Of an element. */
+function widthOf({ out, size }: Problem, bytes: number, channelsLast: boolean, backward: boolean): number {
+  if (!channelsLast) return (size * size) % (16 / bytes) === 0 ? 16 / bytes : 1;
+  const fits = (n: number) => out % n === 0 && (!backward || out / n >= 32);
+  return [4, 2].find(fits) ?? 1;
+}
+
+describe('the problems for compute-sanitizer', () => {
+  it.each([4, 2])('have every form of the kernels for elements of %i bytes', (bytes) => {
+    const formsOf = (channelsLast: boolean, backward: boolean) =>
+      new Set(
+        ONCE.map((problem) => {
+          const width = widthOf(problem, bytes, channelsLast, backward);
+          return backward ? `${width} x ${problem.experts <= 2 ? 2 : 4}` : `${width}`;
+        }),
+      );
+    const all = (channelsLast: boolean) => (channelsLast ? [1, 2, 4] : [1, 16 / bytes]);
+    for (const channelsLast of [false, true]) {
+      expect(formsOf(channelsLast, false)).toEqual(new Set(all(channelsLast).map(String)));
+      const both = all(channelsLast).flatMap((width) => [2, 4].map((chunk) => `${width} x ${chunk}`));
+      expect(formsOf(channelsLast, true)).toEqual(new Set(both));
+    }
+    // 16 bytes of weights at a time, in float32 always.
+    const wide = ONCE.map(({ in: channels, kernel }) => (channels * kernel ** 2) % (16 / bytes) === 0);
+    expect(wide).toContain(true);
+    if (bytes === 2) expect(wide).toContain(false);
+  });
+});
+
 describe('kernels.js', () => {
+  it.skipIf(cuda.isAvailable()).each(['kernels.js', 'tune.js'])('%s needs kernels to check', (name) => {
+    const { status, stderr, lines } = program(name, ...(name === 'tune.js' ? ['--out', 'none.json'] : []));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: The CUDA kernels cannot run: .+\n$/);
+    expect(lines).toEqual([]);
+  });
+
   it('compares kernels with float64', () => {
     const { status, stderr, lines } = program('kernels.js', '--cpu', '--once');
     expect(status, stderr).toBe(0);

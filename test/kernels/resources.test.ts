@@ -55,6 +55,8 @@ describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)
     const found = resourcesOf(file, 'sm_80');
     expect(found.length).toBeGreaterThanOrEqual(atLeast);
     expect(found.filter(({ spilled }) => spilled > 0)).toEqual([]);
+    // gpu-check has compute-sanitizer look at kernels with this in their names.
+    expect(found.filter(({ kernel }) => !kernel.includes('dyconv'))).toEqual([]);
     // Blocks of 256 threads: two of them fit into the 65,536 registers of a multiprocessor.
     expect(found.filter(({ registers }) => registers > 128)).toEqual([]);
   });
