@@ -55,11 +55,10 @@ function loadedBy(program: string) {
 
 const PICTURES = /libvips|sharp/;
 
-/** Small, and without libraries: archives, checksums, schemas. */
+/** Small, and without libraries: zip files, checksums, schemas. */
 const ALWAYS = [
   ...['@bufbuild/protobuf', 'crc-32', 'semver', 'valibot', 'yauzl', 'yazl'],
   ...['buffer-crc32', 'pend'], // of yauzl and yazl
-  ...['tar-stream', 'b4a', 'events-universal', 'fast-fifo', 'streamx', 'text-decoder'],
 ];
 
 it('inference loads neither sharp, echarts and cmake-js nor any other package than small ones', {

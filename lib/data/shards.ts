@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type Extract, extract } from 'tar-stream';
+import type { Extract } from 'tar-stream';
 import { DatasetError, DownloadError } from '../errors.js';
 import { readSource } from '../files/remote.js';
 import { datasetError } from './dataset.js';
@@ -74,6 +74,7 @@ async function* members(
   shard: string,
   progress: Progress,
 ): AsyncGenerator<{ name: string; content: Uint8Array }> {
+  const { extract } = await import('tar-stream');
   const tar = extract();
   let source: Readable | undefined;
   try {

@@ -5,7 +5,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { DatasetError } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 import { datasetError } from './dataset.js';
@@ -41,6 +40,7 @@ export async function readTarGz(
   const missing = new Set(wanted);
   let buffer = new Uint8Array(0);
   const total = await sizeOf(file);
+  const { extract } = await import('tar-stream');
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const tar = extract();

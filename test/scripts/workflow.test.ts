@@ -9,6 +9,7 @@ import { root } from '../docs/pages.js';
 
 interface Step {
   name?: string;
+  if?: string;
   uses?: string;
   run?: string;
   with?: Record<string, string | number>;
@@ -23,6 +24,7 @@ interface Job {
     };
   };
   needs?: string;
+  if?: string;
   permissions?: Record<string, string>;
   env?: Record<string, string>;
   steps: Step[];
@@ -120,14 +122,36 @@ it('packs for every platform of a pinned libtorch, and publishes only after that
   expect(publish!.permissions).toMatchObject({ 'id-token': 'write' });
   const published = steps.filter(({ file, run }) => file === 'release.yml' && run?.includes('npm publish'));
   expect(published).toHaveLength(1);
-  for (const line of published[0]!.run!.trim().split('\n')) expect(line).toContain('--provenance');
+  for (const line of published[0]!.run!.trim().split('\n')) {
+    expect(line).toContain('--provenance');
+    // npm 11 refuses a release candidate without a tag.
+    expect(line).toContain('--tag "$DIST_TAG"');
+  }
+  // A workflow that is started by hand on a tag has a ref of a tag too.
+  expect(publish!.if).toBe("github.event_name == 'push'");
+});
+
+it('keeps libtorch in a folder that git, and what asks git for files, does not see', () => {
+  const caches = [...workflows.values()].flatMap(({ env, jobs }) =>
+    [env, ...Object.values(jobs).map((job) => job.env)].flatMap((one) => one?.DYCONV_CACHE ?? []),
+  );
+  expect(caches.length).toBeGreaterThan(5);
+  const ignored = read('.gitignore').split('\n');
+  for (const cache of caches) {
+    const [, folder] = /^\$\{\{ github\.workspace \}\}\/([\w.]+)$/.exec(cache) ?? [];
+    expect(ignored).toContain(`/${folder}/`);
+  }
 });
 
 it('publishes the reference that npm run docs writes', () => {
   const { out } = JSON.parse(read('typedoc.json')) as { out: string };
   const run = steps.filter(({ file }) => file === 'docs.yml').map((step) => step.run ?? '');
   expect(run).toContain('npm run docs');
-  expect(run.some((text) => text.includes(`cp -R ${out} site/latest`))).toBe(true);
+  const latest = steps.filter((step) => step.run?.includes(`cp -R ${out} site/latest`));
+  // A branch, or a release candidate, does not replace the reference of the newest release.
+  expect(latest.map((step) => step.if)).toEqual([
+    "github.ref_type == 'tag' && !contains(github.ref_name, '-')",
+  ]);
 });
 
 describe('actionlint', async () => {
