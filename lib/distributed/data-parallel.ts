@@ -2,7 +2,7 @@
  * Training one network in several processes, each on its part of the batch.
  * @module
  */
-import { number, oneOf } from '../check/arguments.js';
+import { boolean, number, oneOf } from '../check/arguments.js';
 import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { DataParallelHandle } from '../native/data-parallel.js';
@@ -19,7 +19,7 @@ export type CommHook = 'allreduce' | 'bf16-compress';
 export interface DistributedDataParallelOptions {
   /** The processes. Default: the group of {@link initProcessGroup}. */
   group?: ProcessGroup | undefined;
-  /** Size of the buckets of gradients that are sent together, in MiB. Default 25, and 1 for the first bucket. */
+  /** Size of the buckets of gradients that are sent together, in MiB, from 1e-6 to 2^20. Default 25, and 1 for the first bucket. */
   bucketCapMb?: number | undefined;
   /**
    * Search in every pass for parameters on which the outputs do not depend. Default false: every parameter must get a gradient.
@@ -46,12 +46,17 @@ const KEYS = optionKeys(
 );
 
 const BYTES_PER_MB = 2 ** 20;
+const MIN_BUCKET_MB = 1e-6; // one byte: each gradient by itself
+const MAX_BUCKET_MB = 2 ** 20;
 
-/** The tensors in an output: itself, or those in arrays and records. */
-function tensorsIn(output: unknown): Tensor[] {
+/** The tensors in an output: itself, or those in arrays, records, maps and sets. */
+function tensorsIn(output: unknown, seen = new Set<unknown>()): Tensor[] {
   if (isTensor(output)) return [output];
-  if (typeof output !== 'object' || output === null) return [];
-  return Object.values(output).flatMap(tensorsIn);
+  if (typeof output !== 'object' || output === null || ArrayBuffer.isView(output) || seen.has(output))
+    return [];
+  seen.add(output);
+  const parts = output instanceof Map || output instanceof Set ? [...output.values()] : Object.values(output);
+  return parts.flatMap((part) => tensorsIn(part, seen));
 }
 
 /**
@@ -100,17 +105,19 @@ export class DistributedDataParallel<Args extends unknown[] = [Tensor], Out = Te
     const trained = [...module.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
     if (trained.length === 0)
       throw new ArgumentError('Expected a network with parameters that require gradients for module');
-    this.#findUnused = findUnusedParameters;
-    this.#broadcastBuffers = broadcastBuffers;
+    this.#findUnused = boolean('findUnusedParameters', findUnusedParameters);
+    this.#broadcastBuffers = boolean('broadcastBuffers', broadcastBuffers);
     this.#model = native.dataParallel(
       this.group[handleOf](),
       trained.map(([, parameter]) => parameter),
       trained.map(([name]) => name),
       bucketCapMb === undefined
         ? null
-        : Math.round(number('bucketCapMb', bucketCapMb, { min: Number.MIN_VALUE }) * BYTES_PER_MB),
-      findUnusedParameters,
-      gradientAsBucketView,
+        : Math.round(
+            number('bucketCapMb', bucketCapMb, { min: MIN_BUCKET_MB, max: MAX_BUCKET_MB }) * BYTES_PER_MB,
+          ),
+      this.#findUnused,
+      boolean('gradientAsBucketView', gradientAsBucketView),
       oneOf('commHook', ['allreduce', 'bf16-compress'], commHook) === 'bf16-compress',
     );
     native.dataParallelBroadcast(this.#model, [...module.parameters(), ...this.#buffers()]);
@@ -122,6 +129,7 @@ export class DistributedDataParallel<Args extends unknown[] = [Tensor], Out = Te
 
   /** Computes the network's output; while gradients are recorded, the next `backward` averages them. */
   forward(...args: Args): Out {
+    this.group[handleOf](); // a DisposedError after destroy()
     const synchronize = this.#synchronize && isGradEnabled();
     const buffers = this.#broadcastBuffers && this.#copyBuffers ? this.#buffers() : [];
     native.dataParallelForward(this.#model, synchronize, buffers);

@@ -30,7 +30,8 @@ export interface BatchNormLayerOptions extends FactoryOptions {
   trackRunningStats?: boolean | undefined;
 }
 
-const BATCH_NORM_LAYER_KEYS = optionKeys(
+/** The keys of {@link BatchNormLayerOptions}. */
+export const BATCH_NORM_LAYER_KEYS = optionKeys(
   ...FACTORY_KEYS,
   'eps',
   'momentum',

@@ -4,11 +4,11 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { handleOf, type ProcessGroup } from '../process-group/group.js';
+import { checkGroup, handleOf, type ProcessGroup } from '../process-group/group.js';
 import { groupOf } from '../process-group/world.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import { type AnyModule, Module } from './module.js';
-import { BatchNorm, type BatchNormLayerOptions } from './norm.js';
+import { BATCH_NORM_LAYER_KEYS, BatchNorm, type BatchNormLayerOptions } from './norm.js';
 import { replaceLayers } from './replace.js';
 
 /** Options of {@link SyncBatchNorm}. */
@@ -17,6 +17,7 @@ export interface SyncBatchNormOptions extends BatchNormLayerOptions {
   group?: ProcessGroup | undefined;
 }
 
+const SYNC_BATCH_NORM = optionKeys(...BATCH_NORM_LAYER_KEYS, 'group');
 const CONVERT = optionKeys('group');
 
 /**
@@ -28,9 +29,9 @@ export class SyncBatchNorm extends BatchNorm {
   readonly #group: ProcessGroup | undefined;
 
   constructor(numFeatures: number, options: SyncBatchNormOptions = {}) {
-    const { group, ...others } = options;
+    const { group, ...others } = checkOptions(options, SYNC_BATCH_NORM);
     super(numFeatures, others);
-    this.#group = group;
+    this.#group = group === undefined ? undefined : checkGroup('group', group);
   }
 
   protected override get inputDims(): readonly number[] {
@@ -62,6 +63,7 @@ export class SyncBatchNorm extends BatchNorm {
     options: { group?: ProcessGroup | undefined } = {},
   ): M extends BatchNorm ? SyncBatchNorm : M {
     const { group } = checkOptions(options, CONVERT);
+    if (group !== undefined) checkGroup('group', group);
     if (!(module instanceof Module)) throw invalidArgument('module', 'a Module', module);
     const replacement = (layer: unknown): SyncBatchNorm | undefined =>
       layer instanceof BatchNorm && !(layer instanceof SyncBatchNorm)

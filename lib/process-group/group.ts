@@ -43,7 +43,7 @@ export interface DestinationOptions {
 export interface SendOptions {
   /** Rank of the receiver. */
   dst: number;
-  /** Distinguishes messages between the same processes. Default 0. */
+  /** Distinguishes messages between the same processes: an integer from 0 to 2^30 - 1. Default 0. */
   tag?: number | undefined;
 }
 
@@ -233,12 +233,15 @@ export class ProcessGroup {
         this[handleOf](),
         checkTensor('tensor', tensor),
         rankOf('dst', dst),
-        integer('tag', tag, 0),
+        integer('tag', tag, 0, MAX_TAG),
       ),
     );
   }
 
-  /** Receives a tensor of the same shape and dtype from a process, which calls {@link send}. @returns The rank of the sender. */
+  /**
+   * Receives a tensor of the same dtype and number of elements from a process, which calls {@link send}.
+   * @returns The rank of the sender.
+   */
   async recv(tensor: Tensor, options: RecvOptions = {}): Promise<number> {
     const { src, tag = 0 } = checkOptions(options, RECV);
     return this.#run(
@@ -246,7 +249,7 @@ export class ProcessGroup {
         this[handleOf](),
         checkTensor('tensor', tensor),
         src === undefined ? null : rankOf('src', src),
-        integer('tag', tag, 0),
+        integer('tag', tag, 0, MAX_TAG),
       ),
     );
   }
@@ -309,6 +312,8 @@ export class ProcessGroup {
 }
 
 const NANOSECONDS_PER_MS = 1e6;
+/** Tags above it are reserved. */
+const MAX_TAG = 2 ** 30 - 1;
 
 const rankOf = (name: string, rank: number) => integer(name, rank, 0);
 

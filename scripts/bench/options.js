@@ -248,6 +248,10 @@ export const DISTRIBUTED = /** @satisfies {OptionTable} */ ({
     help: 'float32 values of the all-reduce',
   },
   pytorch: PYTHON,
+  cost: {
+    flag: 'plain',
+    help: 'measure only the processor time of the parts of a step and of an all-reduce, which other work on the machine hardly changes',
+  },
   trace: {
     value: 'file',
     type: path,

@@ -9,10 +9,13 @@ import { ArgumentError, distributed } from '../../dist/index.js';
 /**
  * Joins the other processes, if a launcher has started several.
  * @returns {Promise<ProcessGroup | undefined>} Undefined for a single process.
+ * @throws {ArgumentError} if only a part of the environment of a launcher is there: each process would train by itself, and write
+ *   the same files.
  */
 export async function joinLaunched() {
-  if (!distributed.isLaunched() || process.env.WORLD_SIZE === '1') return undefined;
-  return distributed.initProcessGroup();
+  const { RANK: rank = '', WORLD_SIZE: worldSize = '' } = process.env;
+  const isAlone = worldSize === '1' || (worldSize === '' && (rank === '' || rank === '0'));
+  return isAlone ? undefined : distributed.initProcessGroup();
 }
 
 /** Whether a launcher has started the processes again, after a failure. */

@@ -11,6 +11,14 @@ import { constants } from 'node:os';
 /** How long processes may take to end after SIGTERM, in milliseconds. */
 const GRACE_MS = 10_000;
 
+/** Signals that end a process, and which of them processes get as another one, at which a training writes a checkpoint. */
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+/** @type {Partial<Record<NodeJS.Signals, NodeJS.Signals>>} */
+const PASSED_AS = { SIGHUP: 'SIGTERM', SIGQUIT: 'SIGTERM' };
+
+/** The exit code of shells for a program that cannot be started. */
+const CANNOT_EXECUTE = 126;
+
 /** The ports that {@link freePort} chooses from: below those that systems give to outgoing connections. */
 const FIRST_PORT = 12_000;
 const PORTS = 20_000;
@@ -31,8 +39,8 @@ export async function freePort() {
 }
 
 /**
- * Starts `node <script and arguments>` once for each environment. When a process fails, the others are stopped. SIGINT and SIGTERM
- * are passed on to all.
+ * Starts `node <script and arguments>` once for each environment. When a process fails, the others are stopped. Signals that end this
+ * process are passed on to all; after a second one, processes that do not end are killed.
  * @param {string[]} words - The script and its arguments.
  * @param {NodeJS.ProcessEnv[]} environments
  * @returns {Promise<{ code: number, failed: number, interrupted: boolean }>} The exit code of the first process that failed, as a
@@ -41,19 +49,28 @@ export async function freePort() {
 export async function runGroup(words, environments) {
   let interrupted = false;
   let result = { code: 0, failed: -1 };
-  const children = environments.map((env) => spawn(process.execPath, words, { env, stdio: 'inherit' }));
+  // In sessions of their own, as with torchrun: a terminal would send Ctrl-C to them too, and a training ends at once at its
+  // second signal.
+  const detached = process.platform !== 'win32';
+  const children = environments.map((env) =>
+    spawn(process.execPath, words, { env, detached, stdio: 'inherit' }),
+  );
   /** @param {NodeJS.Signals} signal */
   const stop = (signal) => {
     for (const child of children) if (isRunning(child)) child.kill(signal);
   };
   /** @type {NodeJS.Timeout | undefined} */
   let last;
-  const passOn = (/** @type {NodeJS.Signals} */ signal) => {
-    interrupted = true;
-    // A terminal sends Ctrl-C to all processes itself.
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) stop(signal);
+  // Also those that are stopped (SIGSTOP) or hang.
+  const killLater = () => {
+    last ??= setTimeout(() => stop('SIGKILL'), GRACE_MS);
   };
-  process.on('SIGINT', passOn).on('SIGTERM', passOn);
+  const passOn = (/** @type {NodeJS.Signals} */ signal) => {
+    if (interrupted) killLater();
+    interrupted = true;
+    stop(PASSED_AS[signal] ?? signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, passOn);
   try {
     await Promise.all(
       children.map(async (child, index) => {
@@ -62,13 +79,12 @@ export async function runGroup(words, environments) {
         result = { code, failed: index };
         if (interrupted) return; // the others end by themselves, with a checkpoint
         stop('SIGTERM');
-        // Also those that are stopped (SIGSTOP) or hang.
-        last = setTimeout(() => stop('SIGKILL'), GRACE_MS);
+        killLater();
       }),
     );
   } finally {
     clearTimeout(last);
-    process.off('SIGINT', passOn).off('SIGTERM', passOn);
+    for (const signal of SIGNALS) process.off(signal, passOn);
   }
   return { ...result, interrupted };
 }
@@ -78,8 +94,11 @@ const isRunning = (child) => child.exitCode === null && child.signalCode === nul
 
 /** @param {ChildProcess} child @returns {Promise<number>} */
 function exitCode(child) {
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`launch: ${error.message}`); // it could not be started
+      resolve(CANNOT_EXECUTE);
+    });
     child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
 }

@@ -163,6 +163,10 @@ const BENCHMARKS = [
     'training in two processes against one, the all-reduce, and how much of it the backward pass hides',
     DISTRIBUTED,
     async (options) => {
+      if (options.cost) {
+        const { measureCost } = await import('../bench/distributed/cost.js');
+        return measureCost(options);
+      }
       const { measureDistributed } = await import('../bench/distributed/index.js');
       await measureDistributed(options);
     },

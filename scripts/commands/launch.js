@@ -9,6 +9,7 @@ import { nonNegativeInteger, positiveInteger, text } from '../cli/value-types.js
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
 
 const DEFAULT_PORT = 29500;
+const MAX_PORT = 65535;
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
   nproc: { value: 'n', type: positiveInteger, default: 1, help: 'processes on this machine' },
@@ -22,8 +23,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   masterAddr: {
     value: 'host',
     type: text,
-    default: '127.0.0.1',
-    help: 'host name or address of machine 0',
+    help: 'host name or address of machine 0 (default: 127.0.0.1 for one machine; must be given for several)',
   },
   masterPort: {
     value: 'port',
@@ -52,7 +52,9 @@ export const command = defineCommand({
   notes: `Each process gets RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT and, unless it is set,
 OMP_NUM_THREADS: its share of the processors. When a process fails, the others are stopped; the command ends
 with its exit code, or starts all of them again, with the number of the attempt in TORCHELASTIC_RESTART_COUNT:
-train.js then continues from the last checkpoint.`,
+train.js then continues from the last checkpoint. SIGINT (Ctrl-C) and SIGTERM are passed on to the processes,
+SIGHUP and SIGQUIT as SIGTERM: train.js then writes a checkpoint. A process that has not ended 10 s after a
+second signal is killed.`,
   run: launch,
 })
   // What follows the script belongs to it.
@@ -68,19 +70,27 @@ async function launch(options, { args }) {
   const { ArgumentError } = await import('../../dist/errors.js');
   if (nodeRank >= nnodes)
     throw new ArgumentError(`Expected a number below ${nnodes} for --node-rank but received ${nodeRank}`);
+  if (nnodes > 1 && masterAddr === undefined)
+    throw new ArgumentError('Expected --master-addr, the address of machine 0, with --nnodes above 1');
+  if ((options.masterPort ?? 1) > MAX_PORT)
+    throw new ArgumentError(
+      `Expected a port up to ${MAX_PORT} for --master-port but received ${options.masterPort}`,
+    );
   const { usableCores } = await import('../../dist/control-groups.js');
   const threads = Math.max(1, Math.floor(usableCores() / nproc));
   for (let attempt = 0; ; attempt++) {
     const port = options.masterPort ?? (nnodes === 1 ? await freePort() : DEFAULT_PORT);
     const environments = Array.from({ length: nproc }, (_, local) => ({
-      OMP_NUM_THREADS: String(threads),
       ...process.env,
+      OMP_NUM_THREADS: process.env.OMP_NUM_THREADS || String(threads),
       RANK: String(nodeRank * nproc + local),
       LOCAL_RANK: String(local),
       WORLD_SIZE: String(nnodes * nproc),
       LOCAL_WORLD_SIZE: String(nproc),
-      MASTER_ADDR: masterAddr,
+      MASTER_ADDR: masterAddr ?? '127.0.0.1',
       MASTER_PORT: String(port),
+      // Rank 0 has the store, also where this command was started by torchrun, whose agent has one.
+      TORCHELASTIC_USE_AGENT_STORE: 'False',
       TORCHELASTIC_RESTART_COUNT: String(attempt),
       TORCHELASTIC_MAX_RESTARTS: String(maxRestarts),
     }));

@@ -196,14 +196,14 @@ try { await group.barrier(); } catch (error) { report([error.name, error.message
     );
     expect(reports).toEqual([
       ['ArgumentError', 'Expected a rank below the world size, 1, for rank but received 3'],
-      ['ArgumentError', 'Expected an integer of at least 1 for worldSize but received 0 (number)'],
+      ['ArgumentError', 'Expected an integer from 1 to 65536 for worldSize but received 0 (number)'],
       ['ArgumentError', "Expected 'gloo' for backend but received 'nccl', which dyconv does not support yet"],
       ['ArgumentError', "Expected one of 'gloo', 'nccl' for backend but received 'mpi' (string)"],
-      ['ArgumentError', 'Expected a port up to 65535 for masterPort but received 70000'],
+      ['ArgumentError', 'Expected an integer from 0 to 65535 for masterPort but received 70000 (number)'],
       ['ArgumentError', expect.stringContaining("did you mean 'timeoutMs'?")],
       [
         'ArgumentError',
-        "Expected an integer of at least 0 for the environment variable RANK but received 'first'",
+        "Expected an integer from 0 to 65535 for the environment variable RANK but received 'first'",
       ],
       ['ArgumentError', expect.stringContaining('Expected the environment variable RANK')],
       ['ArgumentError', 'Expected a default process group: call initProcessGroup first'],

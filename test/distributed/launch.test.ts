@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { blocks } from '../docs/pages.js';
+import { limit } from '../support/limit.js';
 import { freePort, startCommand } from './support.js';
 
 const bin = fileURLToPath(new URL('../../scripts/dyconv.js', import.meta.url));
@@ -85,9 +86,76 @@ describe('launch', () => {
     expect(failed.stderr).toMatch(/restart 1 of 1\nlaunch: rank 0 ended with 7\n$/);
   });
 
-  it('refuses a machine number that is too large', async () => {
-    const { code, stderr } = await launch('--nnodes', '2', '--node-rank', '2', 'script.mjs');
-    expect(code).toBe(1);
-    expect(stderr).toContain('Expected a number below 2 for --node-rank but received 2');
+  it('refuses a machine number or port that is too large, and several machines without an address', async () => {
+    const refused = async (...args: string[]) => {
+      const { code, stderr } = await launch(...args, 'script.mjs');
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(await refused('--nnodes', '2', '--node-rank', '2')).toContain(
+      'Expected a number below 2 for --node-rank but received 2',
+    );
+    expect(await refused('--nnodes', '2')).toContain('Expected --master-addr, the address of machine 0');
+    expect(await refused('--master-port', '65536')).toContain(
+      'Expected a port up to 65535 for --master-port but received 65536',
+    );
+  });
+
+  it('sets the number of threads if the variable is empty, and that rank 0 has the store', async () => {
+    const script = program(
+      'variables.mjs',
+      `const { OMP_NUM_THREADS: threads, TORCHELASTIC_USE_AGENT_STORE: agent } = process.env;
+console.log('@' + JSON.stringify({ threads, agent }));`,
+    );
+    const start = (threads: string) =>
+      startCommand(process.execPath, [bin, 'launch', script], {
+        OMP_NUM_THREADS: threads,
+        TORCHELASTIC_USE_AGENT_STORE: 'True',
+      }).ended;
+    const [empty, three] = await Promise.all([start(''), start('3')]);
+    expect(Number(empty.reports[0].threads)).toBeGreaterThan(0);
+    expect(empty.reports[0].agent).toBe('False');
+    expect(three.reports[0].threads).toBe('3');
+  });
+
+  describe.skipIf(process.platform === 'win32')('signals', () => {
+    /** Starts two processes that report what they get, and waits until both run. */
+    async function started(onSignal: string) {
+      const script = program(
+        'signals.mjs',
+        `import { writeSync } from 'node:fs';
+const say = (text) => writeSync(1, text + '\\n');
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
+  process.on(signal, () => { say('@' + JSON.stringify(signal)); ${onSignal} });
+setInterval(() => {}, 1000);
+say('ready ' + process.env.RANK + ' ' + process.pid);`,
+      );
+      const group = startCommand(process.execPath, [bin, 'launch', '--nproc', '2', script], {});
+      await Promise.all([group.printed('ready 0'), group.printed('ready 1')]);
+      return group;
+    }
+
+    it.each([
+      ['SIGINT', 'SIGINT'],
+      ['SIGTERM', 'SIGTERM'],
+      ['SIGHUP', 'SIGTERM'],
+      ['SIGQUIT', 'SIGTERM'],
+    ] as const)('%s reaches each process once, as %s', async (sent, received) => {
+      const group = await started('setTimeout(() => process.exit(3), 300)');
+      group.process.kill(sent);
+      const { code, reports } = await group.ended;
+      expect({ code, reports }).toEqual({ code: 3, reports: [received, received] });
+    });
+
+    it('sent twice, ends processes that are stopped', { timeout: limit(60_000) }, async () => {
+      const group = await started('process.exit(3)');
+      const stopped = Number(/ready 0 (\d+)/.exec(group.output())![1]);
+      process.kill(stopped, 'SIGSTOP');
+      group.process.kill('SIGTERM');
+      await group.printed('SIGTERM'); // the other one has it
+      group.process.kill('SIGTERM');
+      expect((await group.ended).code).toBe(3);
+      expect(() => process.kill(stopped, 0)).toThrow('ESRCH');
+    });
   });
 });

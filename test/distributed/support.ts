@@ -34,6 +34,8 @@ export interface Ended {
 export interface Rank {
   process: ChildProcess;
   ended: Promise<Ended>;
+  /** What it has printed so far. */
+  output(): string;
   /** Resolves when the process has printed the text. */
   printed(text: string): Promise<void>;
 }
@@ -71,6 +73,7 @@ export function startCommand(file: string, args: string[], env: Record<string, s
   return {
     process: child,
     ended,
+    output: () => output.stdout,
     printed: (text) =>
       new Promise((resolve, reject) => {
         waiting.set(text, resolve);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { limit } from '../support/limit.js';
 
 const bench = (name: string) => import(`../../scripts/bench/distributed/${name}.js`);
-const { allReduceMs, fitLink, stepMs } = await bench('model');
+const { allReduceMs, fitLink, floorOf, stepMs } = await bench('model');
 const { chromeTrace, overlapOf } = await bench('trace');
 
 const ideal = { efficiency: 1, latencyMs: 0, ceilingGbits: 1000 };
@@ -55,6 +55,17 @@ describe('stepMs()', () => {
     expect(stepMs({ ...step, buckets: [bucket, late] }, ideal, link)).toBeCloseTo(43);
     const waiting = { bytes: 2.5e6, readyMs: 4 }; // 20 ms, after which the last begins
     expect(stepMs({ ...step, buckets: [waiting, late] }, ideal, link)).toBeCloseTo(47);
+  });
+});
+
+describe('floorOf()', () => {
+  it('is the share of a step that the all-reduce leaves', () => {
+    const parts = {
+      'step without exchange': { userMs: 80, systemMs: 10 },
+      'all-reduce of the gradients': { userMs: 4, systemMs: 6 },
+    };
+    expect(floorOf(parts)).toBeCloseTo(0.9);
+    expect(() => floorOf({})).toThrow('Expected step without exchange among the parts');
   });
 });
 

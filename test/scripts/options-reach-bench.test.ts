@@ -343,6 +343,7 @@ describe('bench.js distributed', () => {
       batch: { args: ['3'], found: () => [config(0).batch, config(1).batch], expected: [6, 3] },
       'image-size': { args: ['32'], found: () => config().imageSize, expected: 32 },
       steps: { args: ['7'], found: () => arg('ask', 0), expected: 'train 7' },
+      cost: { args: [], found: () => arg('ask', 0), expected: 'cost 0 5' },
       elements: {
         args: ['9'],
         found: () => calls.get('ask')?.some(([request]) => request === 'allreduce 9 5'),

@@ -98,3 +98,18 @@ export function stepMs({ forwardMs, backwardMs, optimizerMs, buckets }, model, l
     sent = Math.max(sent, readyMs) + allReduceMs(model, { ...link, bytes });
   return forwardMs + Math.max(backwardMs, sent) + optimizerMs;
 }
+
+/**
+ * The most that a group can reach of the images per second of processes that exchange nothing, where no core is idle: the exchange of
+ * the gradients takes its time from the computation, hidden or not.
+ * @param {Record<string, { userMs: number, systemMs: number }>} parts
+ */
+export function floorOf(parts) {
+  const total = (/** @type {string} */ name) => {
+    const part = parts[name];
+    if (!part) throw new Error(`Expected ${name} among the parts`);
+    return part.userMs + part.systemMs;
+  };
+  const alone = total('step without exchange');
+  return alone / (alone + total('all-reduce of the gradients'));
+}

@@ -18,6 +18,7 @@ import {
   zeros,
 } from '../../../dist/index.js';
 import { median } from '../turns.js';
+import { makePart } from './parts.js';
 
 /** @import { distributed as Distributed, Tensor } from '../../../dist/index.js' */
 /** @typedef {{ model: string, batch: number, imageSize: number, threads: number }} RankConfig - `batch`: images of this process. */
@@ -55,8 +56,23 @@ function step(measure = (_, pass) => pass()) {
   });
 }
 
+/** The parts that were measured before. @type {Map<number, import('./parts.js').Work>} */
+const parts = new Map();
+
 /** @type {Record<string, (...args: number[]) => Promise<unknown>>} */
 const requests = {
+  /** Milliseconds of processor time of one repetition of a part. @returns {Promise<import('./cost.js').Cost>} */
+  async cost(index = 0, times = 1) {
+    if (!group) throw new Error('A process alone exchanges nothing');
+    const work = parts.get(index) ?? makePart(index, { model, group, images, labels });
+    parts.set(index, work);
+    await work();
+    await group.barrier();
+    const before = process.cpuUsage();
+    for (let i = 0; i < times; i++) await work();
+    const { user, system } = process.cpuUsage(before);
+    return { userMs: user / 1000 / times, systemMs: system / 1000 / times };
+  },
   /** Milliseconds of a number of steps. */
   async train(steps = 1) {
     await group?.barrier();
