@@ -7,6 +7,34 @@ namespace {
 
 using at::Tensor;
 
+// Of CPU integers, the places where the divisor is -1; undefined if there are none. The processor cannot
+// divide the smallest integer by -1, and ends the process where libtorch lets it.
+Tensor PlacesOfMinusOne(const Tensor& a, const Tensor& b) {
+  const at::ScalarType type = at::result_type(a, b);
+  if (!a.is_cpu() || !at::isIntegralType(type, /*includeBool=*/false) || type == at::kByte) return {};
+  const Tensor places = at::eq(b.to(type), -1);
+  return places.any().item<bool>() ? places : Tensor();
+}
+
+// The divisor with 1 in these places.
+Tensor WithOnes(const Tensor& places, const Tensor& a, const Tensor& b) {
+  return b.to(at::result_type(a, b)).masked_fill(places, 1);
+}
+
+Tensor DivRounded(const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
+  const Tensor places = PlacesOfMinusOne(a, b.tensor);
+  if (!places.defined()) return at::div(a, b.tensor, std::string_view(mode));
+  const Tensor quotient = at::div(a, WithOnes(places, a, b.tensor), std::string_view(mode));
+  return at::where(places, at::neg(a.to(quotient.scalar_type())), quotient);
+}
+
+Tensor DivRoundedInPlace(const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
+  const Tensor places = PlacesOfMinusOne(a, b.tensor);
+  if (!places.defined()) return Tensor(a).div_(b.tensor, mode);
+  Tensor(a).div_(WithOnes(places, a, b.tensor), mode);
+  return Tensor(a).copy_(at::where(places, at::neg(a), a));
+}
+
 }  // namespace
 
 const OpTable& ArithmeticOps() {
@@ -17,10 +45,7 @@ const OpTable& ArithmeticOps() {
                                           const at::Scalar& alpha) { return at::sub(a, b.tensor, alpha); }),
       BindBinary("mul(input, other)", at::mul),
       BindBinary("div(input, other)", at::div),
-      Bind("divRounded(input, other, roundingMode)",
-           [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
-             return at::div(a, b.tensor, std::string_view(mode));
-           }),
+      Bind("divRounded(input, other, roundingMode)", DivRounded),
       BindBinary("floorDivide(input, other)", at::floor_divide),
       BindBinary("remainder(input, other)", at::remainder),
       BindBinary("fmod(input, other)", at::fmod),
@@ -92,10 +117,7 @@ const OpTable& ArithmeticOps() {
            [](const Tensor& a, const Operand& b) { return Tensor(a).mul_(b.tensor); }),
       Bind("divInPlace(input, other)",
            [](const Tensor& a, const Operand& b) { return Tensor(a).div_(b.tensor); }),
-      Bind("divRoundedInPlace(input, other, roundingMode)",
-           [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
-             return Tensor(a).div_(b.tensor, mode);
-           }),
+      Bind("divRoundedInPlace(input, other, roundingMode)", DivRoundedInPlace),
       Bind("floorDivideInPlace(input, other)",
            [](const Tensor& a, const Operand& b) { return Tensor(a).floor_divide_(b.tensor); }),
       Bind("remainderInPlace(input, other)",

@@ -301,11 +301,13 @@ std::string PublicName(const std::string& operation) {
       Word{"nanmedianDim", "nanmedian"},
       Word{"uniqueDim", "unique"},
       Word{"divRounded", "div"},
+      Word{"roundDecimals", "round"},
+      Word{"indexFillTensor", "indexFill"},
+      Word{"maskedFillTensor", "maskedFill"},
       Word{"clampTensor", "clamp"},
       Word{"trapezoidAt", "trapezoid"},
       Word{"cumulativeTrapezoidAt", "cumulativeTrapezoid"},
       Word{"scatterValue", "scatter"},
-      Word{"scatterValueInPlace", "scatter_"},
       Word{"indexPut", "indexPut_"},
       Word{"indexPutAccumulate", "indexPut_"},
       Word{"elements", "data"},
@@ -347,7 +349,7 @@ std::string PublicName(const std::string& operation) {
   if (operation.starts_with(kStore)) return "store." + rest(kStore);
   constexpr std::string_view kInPlace = "InPlace";
   if (!operation.ends_with(kInPlace)) return operation;
-  return operation.substr(0, operation.size() - kInPlace.size()) + "_";
+  return PublicName(operation.substr(0, operation.size() - kInPlace.size())) + "_";
 }
 
 }  // namespace dyconv

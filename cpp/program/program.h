@@ -43,7 +43,8 @@ class Program final : public Runner {
   const Graph& graph() const { return graph_; }
   const ProgramOptions& options() const { return options_; }
   bool HasIndependentRows() const { return independent_rows_; }
-  // In how many parts a batch runs best, each on one of the threads. Their results are those of the whole batch.
+  // In how many parts a batch runs best, each on one of the threads. Their results are those of the whole
+  // batch.
   int64_t PartsOf(int64_t batch, int64_t threads) const;
   bool RunsOnce(size_t step) const { return runs_once_.at(step); }
 
