@@ -15,7 +15,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { ElementsReader } from './load/elements.js';
 import { graphOf, type LoadedGraph, placeOf } from './load/graph.js';
 import { type Host, hostOf, MAX_HOST } from './load/host.js';
-import { type FileModel, type FileNode, type OnnxValueInfo, readModel } from './load/model.js';
+import { type FileModel, type FileNode, isOperator, type OnnxValueInfo, readModel } from './load/model.js';
 import { OnnxModule } from './load/module.js';
 import { Plan } from './load/plan.js';
 import { stateOf } from './load/state.js';
@@ -120,7 +120,7 @@ async function tensorsOf(graph: LoadedGraph, path: string): Promise<FileTensors>
       for (const [name, { kind, value }] of node.attributes) {
         if (kind !== 'tensor') continue;
         const tensor = await reader.read(value, `the attribute ${name} of ${placeOf(node)}`);
-        if (node.operator === 'Constant') {
+        if (isOperator(node, 'Constant')) {
           constants.set(node.outputs[0] ?? '', tensor);
           continue;
         }
@@ -128,7 +128,7 @@ async function tensorsOf(graph: LoadedGraph, path: string): Promise<FileTensors>
         tensor.dispose();
       }
       attributes.push(own);
-      const number = node.operator === 'Constant' ? numbersOf(node) : undefined;
+      const number = isOperator(node, 'Constant') ? numbersOf(node) : undefined;
       if (number !== undefined) constants.set(node.outputs[0] ?? '', number);
     }
     return tensors;
@@ -148,11 +148,16 @@ function disposeAll({ initializers, constants }: FileTensors): void {
 function numbersOf({ attributes }: FileNode): Tensor | undefined {
   for (const { kind, value } of attributes.values()) {
     if (kind === 'float') return tensorOf(value, { dtype: 'float32' });
-    if (kind === 'int') return tensorOf(value, { dtype: 'int64' });
+    if (kind === 'int') return tensorOf(int64Of(value));
     if (kind === 'floats') return tensorOf(Float32Array.from(value));
-    if (kind === 'ints') return tensorOf(BigInt64Array.from(value, BigInt));
+    if (kind === 'ints') return tensorOf(BigInt64Array.from(value, int64Of));
   }
   return undefined;
+}
+
+/** Exporters write the largest integer for an open end; as a number it is rounded to 2^63, which int64 does not have. */
+function int64Of(value: number): bigint {
+  return value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value);
 }
 
 /** Finds the parameters, and makes steps of the nodes. */
@@ -167,7 +172,7 @@ function moduleOf<Out extends Tensor | Tensor[]>(
   try {
     for (const [name, tensor] of constants) state.set(name, { tensor, role: 'constant', isMade: true });
     const isRun = graph.nodes.map(
-      ({ operator, outputs: [first] }) => operator !== 'Constant' || !constants.has(first ?? ''),
+      (node) => !isOperator(node, 'Constant') || !constants.has(node.outputs[0] ?? ''),
     );
     const run = { ...graph, nodes: graph.nodes.filter((_, i) => isRun[i]) };
     const kept = attributes.filter((_, i) => isRun[i]);

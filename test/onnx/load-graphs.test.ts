@@ -1,5 +1,13 @@
 /** Graphs that are not from an exporter here: what becomes a parameter, training, and what is refused. */
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -146,6 +154,21 @@ describe('windows', () => {
   });
 });
 
+it('the smallest integer divided by -1 does not end the process, and a size of -1 is free', async () => {
+  const least = -(2n ** 63n);
+  const quotients = async (operator: string) => {
+    const module = await load({
+      nodes: [node(operator, ['x', 'd'], ['y'])],
+      initializers: { d: tensor([-1n, -1n, 2n]) },
+      inputs: { x: [-1] },
+      dtype: 'int64',
+    });
+    return module.forward(tensor([least, 7n, -7n])).arraySync();
+  };
+  expect(await quotients('Div')).toEqual([least, -7, -3]);
+  expect(await quotients('Mod')).toEqual([0, 0, 1]);
+});
+
 describe('what cannot be loaded', () => {
   const refused = async (parts: Parts, file = newFile()): Promise<string> => {
     await write(file, parts);
@@ -206,6 +229,8 @@ describe('what cannot be loaded', () => {
     );
     expect(await dims(-1, 4)).toContain('the initializer w has the shape [-1, 4]');
     expect(await dims(2 ** 31, 2 ** 9)).toContain('instead of 4398046511104');
+    expect(await dims(2 ** 50, 0)).toContain('the initializer w has the shape [1125899906842624, 0]');
+    expect(await dims(...new Array<number>(65).fill(1))).toContain('the initializer w has 65 dimensions');
   });
 
   it('weights in a second file that is missing, cut, or elsewhere', async () => {
@@ -231,6 +256,40 @@ describe('what cannot be loaded', () => {
     Buffer.from('../etc/passwd'.slice(0, name.length).padEnd(name.length, 'x')).copy(bytes, at);
     writeFileSync(file, bytes);
     await expect(loadOnnx(file)).rejects.toThrow("which is no file of the model's folder");
+  });
+
+  it('weights behind a symbolic link out of the folder; links to both files are followed', async () => {
+    const parts: Parts = {
+      nodes: [node('MatMul', ['x', 'w'], ['y'])],
+      initializers: { w: ones([32, 32]) },
+      inputs: { x: ['batch', 32] },
+      externalData: true,
+    };
+    const [own, other] = ['own', 'other'].map((name) => join(folder, name)) as [string, string];
+    for (const path of [own, other]) mkdirSync(path);
+    const stored = await write(join(other, 'net.onnx'), parts);
+    const file = join(own, 'net.onnx');
+    symlinkSync(`${stored}.data`, `${file}.data`);
+    writeFileSync(file, readFileSync(stored));
+    await expect(loadOnnx(file)).rejects.toThrow(
+      `${file} is damaged: the initializer w has its elements in 'net.onnx.data', which is no file of the model's folder`,
+    );
+    rmSync(file);
+    symlinkSync(stored, file);
+    expect(
+      (await loadOnnx(file))
+        .forward(ones([1, 32]))
+        .sum()
+        .item(),
+    ).toBe(1024);
+  });
+
+  it('names that are given twice', async () => {
+    const initializers = { v: ones([4]), w: zeros([4]) };
+    const sum = { nodes: [node('Add', ['x', 'w'], ['y'])], initializers };
+    expect(await refused({ ...sum, changed: (one) => ({ ...one, name: 'w' }) })).toBe(
+      'FILE is damaged: it has two initializers named w',
+    );
   });
 
   it('a file that is cut anywhere, empty, of another kind, or missing', async () => {

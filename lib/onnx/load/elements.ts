@@ -2,9 +2,9 @@
  * The elements of the tensors in an ONNX file, and of those in separate files next to it.
  * @module
  */
-import type { FileHandle } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
-import { CheckpointError } from '../../errors.js';
+import { type FileHandle, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { CheckpointError, DyconvError } from '../../errors.js';
 import { fileError } from '../../files/error.js';
 import { openFile } from '../../files/open.js';
 import { bytesReader, type ForeignDType, foreignType, readForeign } from '../../formats/foreign-dtypes.js';
@@ -39,6 +39,8 @@ const UNREADABLE: Readonly<Record<number, string>> = {
 const EXTERNAL = 1;
 /** More elements than any memory holds; below it, products of sizes are exact. */
 const MAX_ELEMENTS = 2 ** 48;
+/** Most dimensions that the operations of libtorch take. */
+const MAX_RANK = 64;
 
 /** The type of stored elements: a dtype, or one that is converted. */
 type Type = { readonly dtype: DType } | { readonly foreign: ForeignDType };
@@ -64,19 +66,27 @@ export class ElementsReader {
    */
   async read(stored: StoredTensor, what: string): Promise<Tensor> {
     const { dims, fields } = stored;
-    if (dims.some((size) => size < 0) || !(elementCount(dims) <= MAX_ELEMENTS))
+    if (dims.length > MAX_RANK) throw this.#damaged(what, `has ${dims.length} dimensions`);
+    // The product of the others is too large where one size is 0.
+    const largest = elementCount(dims.filter((size) => size !== 0));
+    if (dims.some((size) => size < 0) || !(largest <= MAX_ELEMENTS))
       throw this.#damaged(what, `has the shape [${dims.join(', ')}]`);
     const type = this.#typeOf(stored, what);
     const expected = elementCount(dims) * sizeOf(type);
-    const reader =
-      fields.integer(14) === EXTERNAL
-        ? await this.#external(fields.entries(13), expected, what)
-        : this.#inside(stored, type, expected, what);
     try {
+      const reader =
+        fields.integer(14) === EXTERNAL
+          ? await this.#external(fields.entries(13), expected, what)
+          : this.#inside(stored, type, expected, what);
       return 'foreign' in type
         ? await readForeign(reader, dims, type.foreign)
         : await readTensor(reader, dims, type.dtype);
     } catch (error) {
+      // The fields of a message are read here, and those of a damaged file may have other kinds or end too soon.
+      if (!(error instanceof DyconvError))
+        throw new CheckpointError(`${this.#path} is damaged: ${what}: ${(error as Error).message}`, {
+          cause: error,
+        });
       if (error instanceof CheckpointError && !error.message.includes(this.#path))
         throw new CheckpointError(`Cannot read ${what} of ${this.#path}: ${error.message}`, { cause: error });
       throw error;
@@ -109,13 +119,15 @@ export class ElementsReader {
     const location = entries.get('location') ?? '';
     const inside = normalize(location);
     if (location === '' || location.includes('\0') || isAbsolute(inside) || inside.split(sep)[0] === '..')
-      throw this.#damaged(what, `has its elements in '${location}', which is no file of the model's folder`);
-    const [offset, length] = ['offset', 'length'].map((key) => Number(entries.get(key) ?? Number.NaN));
-    const start = entries.has('offset') ? offset! : 0;
+      throw this.#outside(location, what);
+    const [start, length] = [entries.get('offset') ?? '0', entries.get('length') ?? `${expected}`].map(
+      (text) => (/^-?\d+$/.test(text) ? Number(text) : Number.NaN),
+    ) as [number, number];
     const path = join(dirname(this.#path), inside);
     const file = await this.#fileOf(path, what);
+    if (!(await this.#isInside(path))) throw this.#outside(location, what);
     const { size } = await file.stat();
-    if (entries.has('length') && length !== expected)
+    if (length !== expected)
       throw this.#damaged(what, `has ${length} bytes of elements instead of ${expected}`);
     if (!Number.isSafeInteger(start) || start < 0 || start + expected > size)
       throw new CheckpointError(
@@ -135,6 +147,27 @@ export class ElementsReader {
       const reason = fileError('read', path, error);
       throw new CheckpointError(`Cannot read ${what} of ${this.#path}: ${reason.message}`, { cause: error });
     }
+  }
+
+  /**
+   * Whether a file is in the model's folder, or in that of the model's target, where symbolic links lead: caches of downloads have
+   * links to both files.
+   */
+  async #isInside(path: string): Promise<boolean> {
+    const [target, folder, model] = await Promise.all([
+      realpath(path),
+      realpath(dirname(this.#path)),
+      realpath(this.#path),
+    ]);
+    return [folder, dirname(model)].some((root) => {
+      const from = relative(root, target);
+      return !isAbsolute(from) && from.split(sep)[0] !== '..';
+    });
+  }
+
+  #outside(location: string, what: string): CheckpointError {
+    const problem = `has its elements in '${location.slice(0, 80)}', which is no file of the model's folder`;
+    return this.#damaged(what, problem);
   }
 
   #damaged(what: string, problem: string): CheckpointError {

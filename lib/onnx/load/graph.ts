@@ -3,7 +3,7 @@
  * @module
  */
 import { CheckpointError } from '../../errors.js';
-import type { FileModel, FileNode, StoredTensor } from './model.js';
+import { type FileModel, type FileNode, isOperator, type StoredTensor } from './model.js';
 
 /** Where a node reads a value. */
 export interface Use {
@@ -38,9 +38,10 @@ export function placeOf(node: FileNode): string {
 /**
  * Takes the nodes that the outputs need, in order.
  * @param outputs - Names of values. @param path - For messages.
- * @throws CheckpointError for a value that no node computes, or not before it is read.
+ * @throws CheckpointError for a value that no node computes, or not before it is read, and for one that is given twice.
  */
 export function graphOf(model: FileModel, outputs: readonly string[], path: string): LoadedGraph {
+  checkUnique(model, path);
   const initializers = new Map(model.initializers.map((one) => [one.name, one]));
   const aliases = aliasesOf(model, initializers, outputs);
   const needed = new Set(outputs);
@@ -71,12 +72,25 @@ function aliasesOf(
   outputs: readonly string[],
 ): Map<string, string> {
   const aliases = new Map<string, string>();
-  for (const { operator, inputs, outputs: names } of model.nodes) {
-    const [from, to] = [inputs[0] ?? '', names[0] ?? ''];
+  const taken = new Set([...initializers.keys(), ...model.inputs.map(({ name }) => name), ...outputs, '']);
+  for (const node of model.nodes) {
+    if (!isOperator(node, 'Identity')) continue;
+    const [from, to] = [node.inputs[0] ?? '', node.outputs[0] ?? ''];
     const source = aliases.get(from) ?? from;
-    if (operator === 'Identity' && initializers.has(source) && !outputs.includes(to)) aliases.set(to, source);
+    if (initializers.has(source) && !taken.has(to)) aliases.set(to, source);
   }
   return aliases;
+}
+
+function checkUnique({ inputs, initializers }: FileModel, path: string): void {
+  for (const [what, values] of Object.entries({ inputs, initializers })) {
+    const names = new Set<string>();
+    for (const { name } of values) {
+      if (names.has(name))
+        throw new CheckpointError(`${path} is damaged: it has two ${what} named ${name.slice(0, 80)}`);
+      names.add(name);
+    }
+  }
 }
 
 function checkOrder(

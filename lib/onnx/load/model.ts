@@ -41,6 +41,8 @@ export interface FileNode {
   readonly name: string;
   readonly operator: string;
   readonly domain: string;
+  /** Whether the file defines the operator itself, as a function of nodes. Such a definition has precedence over ONNX's. */
+  readonly isFunction: boolean;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, FileAttribute>;
@@ -83,13 +85,17 @@ export function dtypeOf(type: number): DType | undefined {
 /** Whether a domain is that of the operators of ONNX itself. */
 export const isOwnDomain = (domain: string): boolean => domain === '' || domain === 'ai.onnx';
 
+/** Whether a node has an operator of ONNX, not one of the same name from elsewhere. */
+export const isOperator = ({ domain, operator, isFunction }: FileNode, name: string): boolean =>
+  operator === name && isOwnDomain(domain) && !isFunction;
+
 /**
  * Reads a file's bytes.
  * @param path - For messages.
  * @throws CheckpointError for bytes that are no ONNX file, or end too soon, and for versions that are not read.
  */
 export function readModel(bytes: Uint8Array, path: string): FileModel {
-  let model: FileModel | undefined;
+  let model: FileModel | string;
   try {
     model = modelOf(new Fields(bytes));
   } catch (error) {
@@ -97,10 +103,7 @@ export function readModel(bytes: Uint8Array, path: string): FileModel {
       cause: error,
     });
   }
-  if (model === undefined)
-    throw new CheckpointError(
-      `${path} is damaged or is not an ONNX file: it has no graph, or no version of the operators`,
-    );
+  if (typeof model === 'string') throw new CheckpointError(`Cannot load ${path}: ${model}`);
   const [first, last] = OPSETS;
   if (model.opset < first || model.opset > last)
     throw new CheckpointError(
@@ -109,13 +112,21 @@ export function readModel(bytes: Uint8Array, path: string): FileModel {
   return model;
 }
 
-function modelOf(fields: Fields): FileModel | undefined {
+/** @returns The model, or why it cannot be loaded. */
+function modelOf(fields: Fields): FileModel | string {
   const graph = fields.message(7);
-  const versions = fields.messages(8).filter((one) => isOwnDomain(one.text(1)));
-  if (graph === undefined || versions.length === 0) return undefined;
+  const imports = fields.messages(8);
+  const versions = imports.filter((one) => isOwnDomain(one.text(1)));
+  if (graph === undefined || imports.length === 0)
+    return 'it is damaged or is not an ONNX file: it has no graph, or no version of the operators';
+  if (versions.length === 0)
+    return `it has no operators of ONNX, only those of ${imports[0]!.text(1).slice(0, 80)}, which are not supported`;
+  const sparse = graph.messages(15)[0]?.message(1)?.text(8);
+  if (sparse !== undefined) return `the initializer ${sparse.slice(0, 80)} is sparse, which is not supported`;
   const initializers = graph.messages(5).map(storedTensor);
   const given = new Set(initializers.map(({ name }) => name));
-  const nodes = graph.messages(1).map(nodeOf);
+  const functions = new Set(fields.messages(25).map((one) => functionKey(one.text(10), one.text(1))));
+  const nodes = graph.messages(1).map((one, position) => nodeOf(one, position, functions));
   return {
     opset: Math.max(...versions.map((one) => one.integer(2))),
     producer: fields.text(2),
@@ -133,12 +144,17 @@ function modelOf(fields: Fields): FileModel | undefined {
   };
 }
 
-function nodeOf(fields: Fields, position: number): FileNode {
+const functionKey = (domain: string, operator: string): string =>
+  JSON.stringify([isOwnDomain(domain) ? '' : domain, operator]);
+
+function nodeOf(fields: Fields, position: number, functions: ReadonlySet<string>): FileNode {
+  const [operator, domain] = [fields.text(4), fields.text(7)];
   return {
     position,
     name: fields.text(3),
-    operator: fields.text(4),
-    domain: fields.text(7),
+    operator,
+    domain,
+    isFunction: functions.has(functionKey(domain, operator)),
     inputs: fields.texts(1),
     outputs: fields.texts(2),
     attributes: new Map(fields.messages(5).map((one) => [one.text(1), attributeOf(one)])),
@@ -177,6 +193,8 @@ function valueInfo(fields: Fields): OnnxValueInfo {
   return { name: fields.text(1), dtype, shape };
 }
 
+/** Some converters write -1 for a free size. */
 function dimensionOf(fields: Fields): Dimension {
-  return fields.has(1) ? fields.integer(1) : fields.text(2) || '?';
+  const size = fields.has(1) ? fields.integer(1) : -1;
+  return size < 0 ? fields.text(2) || '?' : size;
 }

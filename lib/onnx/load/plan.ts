@@ -70,6 +70,10 @@ export class Plan {
           isOwnDomain(node.domain) && Object.hasOwn(OPERATORS, node.operator)
             ? OPERATORS[node.operator]
             : undefined;
+        if (node.isFunction)
+          throw new NodeProblem(
+            'is a function of the file, which is not supported: replace it by its nodes with onnx.inliner',
+          );
         if (operator === undefined) throw new NodeProblem('is not supported');
         const spec = new NodeSpec(node, opset, attributes[i]!);
         const host = Object.hasOwn(HOST, node.operator) ? HOST[node.operator]!(spec) : undefined;
