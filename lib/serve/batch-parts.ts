@@ -14,6 +14,9 @@ export type Run = ReturnType<Runnable<TensorOutput>['startBatch']>;
 /** Starts a run of some of the requests of a batch on a handle of the program. */
 export type StartRun = (program: Program<TensorOutput>, from: number, to: number, threads: number) => Run;
 
+/** A batch that every program with independent rows divides. */
+const MANY_ROWS = 2 ** 30;
+
 /** The handles of a program. Each has its own queue, so that runs of several are executed at the same time. */
 export class ProgramHandles {
   readonly #handles: [Program<TensorOutput>, ...Program<TensorOutput>[]];
@@ -25,12 +28,16 @@ export class ProgramHandles {
     this.#threads = threads;
   }
 
-  /** Starts the run of a batch of `count` requests, in as many parts as are fastest. */
-  start(count: number, start: StartRun): Run {
+  /**
+   * Starts the run of a batch of `count` requests, in as many parts as are fastest.
+   * @param isBusy - Whether another batch has not ended: the threads then have work whenever their part ends, and parts are faster
+   *   for small batches too, although each of them reads all weights.
+   */
+  start(count: number, isBusy: boolean, start: StartRun): Run {
     const [program] = this.#handles;
     const threads = Math.min(this.#threads, getNumThreads());
     // Requests of several rows make more parts possible; the program divides their batch by itself.
-    const parts = program.partsOf(count, threads);
+    const parts = Math.min(count, program.partsOf(isBusy ? MANY_ROWS : count, threads));
     if (parts === 1) return start(program, 0, count, this.#threads);
     const runs = Array.from({ length: parts }, (_, part) =>
       startOrFail(

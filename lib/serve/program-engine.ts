@@ -65,8 +65,8 @@ export class ProgramEngine implements Engine {
   get runWaiting(): Engine['runWaiting'] {
     if (!(this.#program instanceof Program)) return undefined;
     return ({ held, numbers }, cancellation) =>
-      this.#with(({ handles }) => {
-        const run = handles!.start(numbers.length, (program, from, to, threads) =>
+      this.#with(({ handles, batches }) => {
+        const run = handles!.start(numbers.length, batches > 1, (program, from, to, threads) =>
           program.startWaiting(held, numbers.slice(from, to), threads),
         );
         return outputsOf(run, cancellation);
@@ -74,12 +74,12 @@ export class ProgramEngine implements Engine {
   }
 
   #runBatch(
-    { program, handles }: Replica,
+    { program, handles, batches }: Replica,
     inputs: readonly TensorInput[],
     cancellation: Cancellation,
   ): Promise<TensorOutput[]> {
     if (handles !== undefined) {
-      const run = handles.start(inputs.length, (handle, from, to, threads) =>
+      const run = handles.start(inputs.length, batches > 1, (handle, from, to, threads) =>
         handle.startBatch(inputs.slice(from, to) as ProgramInput[], threads),
       );
       return outputsOf(run, cancellation);

@@ -51,7 +51,7 @@ describe('ProgramHandles', () => {
     const handles = new ProgramHandles(program, THREADS);
     const parts: [number, number, number][] = [];
     const programs = new Set<unknown>();
-    const run = handles.start(8, (handle, from, to, threads) => {
+    const run = handles.start(8, false, (handle, from, to, threads) => {
       programs.add(handle);
       parts.push([from, to, threads]);
       return { outputs: Promise.resolve(outputsOf(from, to)), cancel: () => {} };
@@ -75,18 +75,35 @@ describe('ProgramHandles', () => {
     using program = compiled();
     const handles = new ProgramHandles(program, threads);
     const calls: unknown[] = [];
-    handles.start(count, (...call) => {
+    handles.start(count, false, (...call) => {
       calls.push(call);
       return never;
     });
     expect(calls).toEqual([[program, 0, count, threads]]);
   });
 
+  it('divides a small batch of a large network only while another one is computed', () => {
+    const large = new nn.Sequential(new nn.Flatten(), new nn.Linear(3 * 12 * 12, 2000)).eval();
+    using program = nn.compile(large, zeros([1, ...SHAPE]));
+    const parts = (count: number, isBusy: boolean) => {
+      let calls = 0;
+      new ProgramHandles(program as Program<Tensor>, THREADS).start(count, isBusy, () => {
+        calls++;
+        return never;
+      });
+      return calls;
+    };
+    expect(parts(8, false)).toBe(1);
+    expect(parts(8, true)).toBe(THREADS);
+    expect(parts(2, true)).toBe(2);
+    expect(parts(1, true)).toBe(1);
+  });
+
   it('does not divide a batch whose rows depend on each other', () => {
     const mixing = (x: Tensor) => x.sub(x.mean({ dim: 0 }));
     using program = nn.compile(mixing, zeros([1, ...SHAPE]));
     const calls: unknown[] = [];
-    new ProgramHandles(program, THREADS).start(8, (...call) => {
+    new ProgramHandles(program, THREADS).start(8, true, (...call) => {
       calls.push(call);
       return never;
     });
@@ -102,7 +119,7 @@ describe('ProgramHandles', () => {
       finish = resolve;
     });
     const failure = new Error('no memory');
-    const run = handles.start(6, (_, from, to): Run => {
+    const run = handles.start(6, false, (_, from, to): Run => {
       if (from === 2) throw failure;
       const outputs =
         from === 0 ? Promise.resolve(outputsOf(from, to)) : last.then(() => outputsOf(from, to));
@@ -126,7 +143,7 @@ describe('ProgramHandles', () => {
     const handles = new ProgramHandles(program, THREADS);
     const numTensors = memory().numTensors;
     const canceled: number[] = [];
-    const run = handles.start(6, (_, from, to) => ({
+    const run = handles.start(6, false, (_, from, to) => ({
       outputs: Promise.resolve(from === 0 ? outputsOf(from, to) : undefined),
       cancel: () => canceled.push(from),
     }));
