@@ -3,11 +3,11 @@
  * @see https://pytorch.org/docs/stable/tensors.html
  * @module
  */
-import { type AlphaOptions, clampInPlace, type DivOptions } from './arithmetic.js';
+import { type AlphaOptions, ArithmeticMethods, clampInPlace, type DivOptions } from './arithmetic.js';
 import { checkTensor } from './check.js';
 import { native, type Operand, type Tensor } from './core.js';
 
-/** Second names. */
+/** Second names. They do not look up the first name in the object, whose prototype may have been changed. */
 export abstract class AliasMethods {
   /** {@link Tensor.abs}. */
   absolute(this: Tensor): Tensor {
@@ -23,11 +23,11 @@ export abstract class AliasMethods {
   }
   /** {@link Tensor.sub}. */
   subtract(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    return checkTensor('input', this).sub(other, options);
+    return ArithmeticMethods.prototype.sub.call(this, other, options);
   }
   /** {@link Tensor.div}. */
   divide(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
-    return checkTensor('input', this).div(other, options);
+    return ArithmeticMethods.prototype.div.call(this, other, options);
   }
   /** {@link Tensor.div}. */
   trueDivide(this: Tensor, other: Operand): Tensor {
@@ -79,19 +79,19 @@ export abstract class AliasMethods {
   }
   /** In place: {@link Tensor.mul_}. */
   multiply_(this: Tensor, other: Operand): Tensor {
-    return checkTensor('input', this).mul_(other);
+    return ArithmeticMethods.prototype.mul_.call(this, other);
   }
   /** In place: {@link Tensor.sub_}. */
   subtract_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    return checkTensor('input', this).sub_(other, options);
+    return ArithmeticMethods.prototype.sub_.call(this, other, options);
   }
   /** In place: {@link Tensor.div_}. */
   divide_(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
-    return checkTensor('input', this).div_(other, options);
+    return ArithmeticMethods.prototype.div_.call(this, other, options);
   }
   /** In place: {@link Tensor.neg_}. */
   negative_(this: Tensor): Tensor {
-    return checkTensor('input', this).neg_();
+    return ArithmeticMethods.prototype.neg_.call(this);
   }
   /** In place: {@link Tensor.clamp_}. */
   clip_(

@@ -6,7 +6,6 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { checkTensor } from './check.js';
 import { native, type Operand, type Tensor } from './core.js';
 
 const ALPHA_KEYS = optionKeys('alpha');
@@ -196,15 +195,15 @@ export abstract class ArithmeticMethods {
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
   ): Tensor {
-    return checkTensor('input', this).clamp(options);
+    return ArithmeticMethods.prototype.clamp.call(this, options);
   }
   /** At least `min`, which broadcasts. */
   clampMin(this: Tensor, min: number | Tensor): Tensor {
-    return checkTensor('input', this).clamp({ min });
+    return ArithmeticMethods.prototype.clamp.call(this, { min });
   }
   /** At most `max`, which broadcasts. */
   clampMax(this: Tensor, max: number | Tensor): Tensor {
-    return checkTensor('input', this).clamp({ max });
+    return ArithmeticMethods.prototype.clamp.call(this, { max });
   }
   /** this + weight * (end - this). @param weight - A number, or a tensor that broadcasts. */
   lerp(this: Tensor, end: Tensor, weight: Operand): Tensor {

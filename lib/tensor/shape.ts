@@ -5,7 +5,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { checkShape, checkTensor } from './check.js';
+import { checkShape } from './check.js';
 import { native, type Tensor } from './core.js';
 
 const STORAGE_OFFSET = optionKeys('storageOffset');
@@ -90,7 +90,7 @@ export abstract class ShapeMethods {
     source: number | readonly number[],
     destination: number | readonly number[],
   ): Tensor {
-    return checkTensor('input', this).movedim(source, destination);
+    return ShapeMethods.prototype.movedim.call(this, source, destination);
   }
   /** Flattens dimensions startDim to endDim. @param startDim - Default 0. @param endDim - Default -1. */
   flatten(this: Tensor, startDim = 0, endDim = -1): Tensor {

@@ -11,6 +11,7 @@ import {
   ones,
   rand,
   ShapeError,
+  Tensor,
   tensor,
   tidy,
   zeros,
@@ -300,4 +301,18 @@ describe('other details', () => {
     const { hist, binEdges } = tidy(() => rand([10]).histogram(3));
     expect([hist.shape, binEdges.shape]).toEqual([[3], [4]]);
   });
+});
+
+it.each([
+  ['divide', 2],
+  ['divide_', 2],
+  ['subtract', 1],
+  ['subtract_', 1],
+  ['multiply_', 1],
+  ['negative_', undefined],
+  ['clampMin', 0],
+  ['clampMax', 0],
+] as const)('the second name %s does not need the prototype of the tensor', (name, argument) => {
+  const stranger = Object.setPrototypeOf(ones([2]), Array.prototype);
+  expect(() => Reflect.apply(Tensor.prototype[name], stranger, [argument])).not.toThrow();
 });
