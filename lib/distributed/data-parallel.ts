@@ -9,8 +9,8 @@ import type { DataParallelHandle } from '../native/data-parallel.js';
 import { Module } from '../nn/module.js';
 import { handleOf, type ProcessGroup } from '../process-group/group.js';
 import { groupOf } from '../process-group/world.js';
-import { isGradEnabled } from '../tensor/context.js';
-import { isTensor, native, type Tensor } from '../tensor/tensor.js';
+import { isGradEnabled, tensorsIn } from '../tensor/context.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 /** How gradients are sent: unchanged, or as bfloat16 with half the number of bytes. */
 export type CommHook = 'allreduce' | 'bf16-compress';
@@ -48,16 +48,6 @@ const KEYS = optionKeys(
 const BYTES_PER_MB = 2 ** 20;
 const MIN_BUCKET_MB = 1e-6; // one byte: each gradient by itself
 const MAX_BUCKET_MB = 2 ** 20;
-
-/** The tensors in an output: itself, or those in arrays, records, maps and sets. */
-function tensorsIn(output: unknown, seen = new Set<unknown>()): Tensor[] {
-  if (isTensor(output)) return [output];
-  if (typeof output !== 'object' || output === null || ArrayBuffer.isView(output) || seen.has(output))
-    return [];
-  seen.add(output);
-  const parts = output instanceof Map || output instanceof Set ? [...output.values()] : Object.values(output);
-  return parts.flatMap((part) => tensorsIn(part, seen));
-}
 
 /**
  * A network that several processes train together (data parallelism). Each process computes the gradients of its own part of

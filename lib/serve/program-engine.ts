@@ -11,7 +11,7 @@ import { Program } from '../program/program.js';
 import { type ProgramInput, Runnable } from '../program/runner.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { ProgramHandles, type Run } from './batch-parts.js';
+import { ProgramHandles, type Run, type StartRun } from './batch-parts.js';
 import type { Cancellation } from './cancellation.js';
 import type { BatchSizes, Engine, PoolProgram, StateDict } from './engine.js';
 import { disposeAll, joinInputs, ownOutputs, type TensorInput, type TensorOutput } from './rows.js';
@@ -65,25 +65,23 @@ export class ProgramEngine implements Engine {
   get runWaiting(): Engine['runWaiting'] {
     if (!(this.#program instanceof Program)) return undefined;
     return ({ held, numbers }, cancellation) =>
-      this.#with(({ handles, batches }) => {
-        const run = handles!.start(numbers.length, batches > 1, (program, from, to, threads) =>
+      this.#with((replica) =>
+        inParts(replica, numbers.length, cancellation, (program, from, to, threads) =>
           program.startWaiting(held, numbers.slice(from, to), threads),
-        );
-        return outputsOf(run, cancellation);
-      });
+        ),
+      );
   }
 
   #runBatch(
-    { program, handles, batches }: Replica,
+    replica: Replica,
     inputs: readonly TensorInput[],
     cancellation: Cancellation,
   ): Promise<TensorOutput[]> {
-    if (handles !== undefined) {
-      const run = handles.start(inputs.length, batches > 1, (handle, from, to, threads) =>
+    if (replica.handles !== undefined)
+      return inParts(replica, inputs.length, cancellation, (handle, from, to, threads) =>
         handle.startBatch(inputs.slice(from, to) as ProgramInput[], threads),
       );
-      return outputsOf(run, cancellation);
-    }
+    const { program } = replica;
     return program instanceof Runnable
       ? runRunnable(program, inputs, this.#threads, cancellation)
       : runForeign(program, inputs, this.#threads, cancellation);
@@ -166,6 +164,16 @@ async function failureOf(program: Program<unknown>): Promise<unknown> {
   } finally {
     disposeAll(inputs);
   }
+}
+
+/** The outputs of a batch of `count` requests of a Program. */
+function inParts(
+  { handles, batches }: Replica,
+  count: number,
+  cancellation: Cancellation,
+  start: StartRun,
+): Promise<TensorOutput[]> {
+  return outputsOf(handles!.start(count, batches > 1, start), cancellation);
 }
 
 /** The outputs of a run, which can be canceled. */
