@@ -76,8 +76,9 @@ export interface ExportOnnxOptions {
   /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
   metadata?: Record<string, string> | undefined;
   /**
-   * Write the weights to `<file>.data` in the same folder; tensors of less than 1 kB stay in the model. Default: only if the model
-   * would exceed 2 GB, the limit of the format.
+   * Write the weights to a second file in the same folder, `<file>.<hash>.data` with the first 16 digits of its SHA-256; tensors of
+   * less than 1 kB stay in the model. The weights of a model that is replaced are removed after it. Default: only if the model would
+   * exceed 2 GB, the limit of the format.
    */
   externalData?: boolean | undefined;
 }

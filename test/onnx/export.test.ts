@@ -1,4 +1,5 @@
 /** What is in an exported file, read back here, and what is refused. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,12 +121,16 @@ describe('an exported network', () => {
     const file = newFile();
     const layer = new nn.Linear(16, 32).eval();
     const result = await exportOnnx(layer, zeros([1, 16]), file, { externalData: true });
-    expect(result.files).toEqual([file, `${file}.data`]);
-    expect(result.bytes).toBe(statSync(file).size + statSync(`${file}.data`).size);
+    const [, data] = result.files;
+    expect(result.files).toEqual([file, data]);
+    expect(result.bytes).toBe(statSync(file).size + statSync(data!).size);
     const weight = readOnnx(file).initializers.find(({ name }) => name === 'weight')!;
     expect(weight.bytes).toBeUndefined();
     const { location, offset, length } = weight.external;
-    expect(location).toBe(`${files - 1}.onnx.data`);
+    expect(join(folder, location!)).toBe(data);
+    expect(location!.startsWith(`${files - 1}.onnx.`)).toBe(true);
+    const digest = createHash('sha256').update(readFileSync(data!)).digest('hex');
+    expect(location!.slice(`${files - 1}.onnx`.length)).toBe(`.${digest.slice(0, 16)}.data`);
     const bytes = readFileSync(join(folder, location!)).subarray(
       Number(offset),
       Number(offset) + Number(length),
@@ -139,7 +144,9 @@ describe('an exported network', () => {
     const layer = new nn.Linear(3, 2).eval();
     const result = await exportOnnx(layer, zeros([1, 3]), file, { externalData: true });
     expect([result.files, result.bytes]).toEqual([[file], statSync(file).size]);
-    expect(existsSync(`${file}.data`)).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.startsWith(`${files - 1}.onnx`))).toEqual([
+      `${files - 1}.onnx`,
+    ]);
   });
 
   it('has the attention of every dynamic convolution as an output, named by its layer', async () => {
